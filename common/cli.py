@@ -1,0 +1,79 @@
+"""`exchange`: joins the commands of the services, which say themselves what they offer."""
+
+import os
+import sys
+from typing import Any
+
+import click
+from peewee import PeeweeException
+from redis import RedisError
+
+from common import config
+from common.errors import Invalid, Misconfigured, Refused
+from common.service import services
+
+
+class Exchange(click.Group):
+    """Errors are one sentence and exit 1; wrong usage is click's and exits 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Invalid as error:
+            raise click.ClickException(" ".join(error.fields.values())) from error
+        except (Refused, Misconfigured) as error:
+            raise click.ClickException(str(error)) from error
+        except (PeeweeException, RedisError) as error:
+            first_line = str(error).strip().splitlines()[0]
+            raise click.ClickException(f"A server does not answer: {first_line}") from error
+
+
+@click.group(cls=Exchange, context_settings={"max_content_width": 100})
+@click.version_option(package_name="task-exchange")
+def main() -> None:
+    """Task Exchange: tasks dealt by lot, paid by the day."""
+    if "EXCHANGE_STATE" in os.environ and "GATEWAY_DATABASE_URL" not in os.environ:
+        from common.stack.state import load_env  # the embedded servers, in development only
+
+        os.environ.update(load_env(os.environ["EXCHANGE_STATE"]))
+
+
+@main.command()
+def migrate() -> None:
+    """Bring every database up to this version."""
+    for service in services():
+        service.open(config.current())
+        for name in service.migrate():
+            click.echo(f"{service.name}: {name}")
+
+
+@main.command()
+def schedule() -> None:
+    """Wake the services' jobs by the clock."""
+    from common import jobs  # rq, which nothing else here needs
+
+    jobs.schedule(config.current())
+
+
+def join() -> None:
+    for service in services():
+        main.add_command(service.group())
+        for command in service.commands:
+            merge(main, command)
+
+
+def merge(into: click.Group, command: click.Command) -> None:
+    """A group of the same name from another service is joined to the first one."""
+    assert command.name
+    there = into.commands.get(command.name)
+    if isinstance(there, click.Group) and isinstance(command, click.Group):
+        for child in command.commands.values():
+            merge(there, child)
+    else:
+        into.add_command(command)
+
+
+join()
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""Stream to handlers: effects and inbox rows in one transaction, the acknowledgement after it."""
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import redis
+
+from common import stream as streams
+from common.db import LOST, Server
+from common.events.base import Envelope, Event, Unreadable
+from common.inbox import Inbox
+from common.loop import Stop
+from common.stream import Entry
+
+log = logging.getLogger("consume")
+
+Handlers = Mapping[type[Event], Callable[[Sequence[Any]], None]]
+
+BATCH = 500
+BLOCK_MS = 1000
+CLAIM_IDLE_MS = 10_000
+RECOVER_S = 3.0
+DELIVERIES_MAX = 3
+PAUSE_S = 0.5
+
+
+def by_kind(handlers: Handlers, envelopes: Sequence[Envelope]) -> Iterator[tuple[Any, list[Event]]]:
+    """The events grouped by class, classes in the order of the table of handlers."""
+    events = [envelope.event() for envelope in envelopes]
+    for kind, handler in handlers.items():
+        if matching := [event for event in events if type(event) is kind]:
+            yield handler, matching
+
+
+class Consumer:
+    """One member of a service's consumer group."""
+
+    def __init__(
+        self,
+        service: str,
+        primary: Server,
+        bus: redis.Redis,
+        handlers: Handlers,
+        producers: Sequence[str],
+    ) -> None:
+        self.group = service
+        self.primary = primary
+        self.bus = bus
+        self.handlers = handlers
+        self.wanted = {kind.type for kind in handlers}
+        self.streams = [streams.name_of(producer) for producer in producers]
+        self.inbox = Inbox(primary)
+        self.name = f"{socket.gethostname()}-{os.getpid()}"
+
+    def handle(self, entries: Sequence[Entry]) -> None:
+        """The effects of all entries are committed, each once; or none is, and it raises."""
+        envelopes = [Envelope.read(entry.text) for entry in entries]
+        mine = [envelope for envelope in envelopes if envelope.type in self.wanted]
+        if not mine:
+            return
+        with self.primary.atomic():
+            for handler, events in by_kind(self.handlers, self.inbox.first_times(mine)):
+                handler(events)
+
+    def take(self, entries: Sequence[Entry]) -> None:
+        """Handled and acknowledged.  A failing batch is taken entry by entry, so that only the
+        entry that fails counts towards its burial.
+        """
+        if not entries:
+            return
+        try:
+            self.handle(entries)
+        except LOST:
+            raise
+        except Exception as error:
+            if len(entries) == 1:
+                self.refuse(entries[0], error)
+                return
+            for entry in entries:
+                self.take([entry])
+            return
+        streams.ack(self.bus, self.group, entries)
+
+    def refuse(self, entry: Entry, error: Exception) -> None:
+        """Left pending for another try; buried when it has had enough of them or cannot be read."""
+        tries = streams.deliveries(self.bus, self.group, entry)
+        log.error("%s %s failed (%d): %s", entry.stream, entry.id, tries, error, exc_info=error)
+        if tries >= DELIVERIES_MAX or isinstance(error, Unreadable):
+            self.inbox.bury(entry, error, tries)
+            streams.ack(self.bus, self.group, [entry])
+
+    def run_once(self, block_ms: int | None = None) -> int:
+        """Handles one batch of new entries; returns how many."""
+        entries = streams.read(
+            self.bus, self.group, self.name, self.streams, BATCH, own=False, block_ms=block_ms
+        )
+        self.take(entries)
+        return len(entries)
+
+    def recover(self) -> None:
+        """What this consumer left, then what dead ones left, has been tried again."""
+        streams.ensure_groups(self.bus, self.streams, self.group)
+        self.take(streams.read(self.bus, self.group, self.name, self.streams, BATCH, own=True))
+        for stream in self.streams:
+            self.take(streams.claim(self.bus, self.group, self.name, stream, CLAIM_IDLE_MS, BATCH))
+
+    def run(self, stop: Stop) -> None:
+        """Consumes until told to stop; what is away is waited for."""
+        recovered = -RECOVER_S
+        while not stop.is_set():
+            try:
+                if time.monotonic() - recovered >= RECOVER_S:
+                    self.recover()
+                    recovered = time.monotonic()
+                self.run_once(BLOCK_MS)
+            except (*LOST, redis.RedisError) as error:
+                log.warning("%s: %s", self.group, str(error).strip().splitlines()[0])
+                self.primary.close_quietly()
+                self.bus.connection_pool.disconnect()
+                recovered = -RECOVER_S
+                stop.wait(PAUSE_S)
+
+    def drain(self) -> int:
+        """Handles all there is; returns how many entries.  For tests and one-off commands."""
+        self.recover()
+        total = 0
+        while count := self.run_once():
+            total += count
+        return total

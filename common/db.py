@@ -1,0 +1,226 @@
+"""PostgreSQL through peewee: a primary for writing, a replica for reading, deadlines on both."""
+
+import select
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+import psycopg2.extras
+from peewee import InterfaceError, OperationalError, PostgresqlDatabase
+
+from common.errors import Away
+
+Row = dict[str, Any]
+
+CONNECT_TIMEOUT_S = 2
+DEADLINE_S = 5.0
+AWAY_S = 1.0
+LOST = (OperationalError, InterfaceError)
+
+_deadline = threading.local()
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Each statement of this thread may take `seconds` instead of the usual five."""
+    before = getattr(_deadline, "seconds", DEADLINE_S)
+    _deadline.seconds = seconds
+    try:
+        yield
+    finally:
+        _deadline.seconds = before
+
+
+def _wait(connection: Any) -> None:
+    # A hung server answers neither statement_timeout nor TCP timeouts; only leaving poll() does.
+    end = time.monotonic() + getattr(_deadline, "seconds", DEADLINE_S)
+    while True:
+        state = connection.poll()
+        if state == psycopg2.extensions.POLL_OK:
+            return
+        poller = select.poll()
+        reading = state == psycopg2.extensions.POLL_READ
+        poller.register(connection.fileno(), select.POLLIN if reading else select.POLLOUT)
+        if not poller.poll(max(0.0, end - time.monotonic()) * 1000):
+            raise psycopg2.OperationalError("the server did not answer before the deadline")
+
+
+psycopg2.extensions.set_wait_callback(_wait)
+psycopg2.extras.register_uuid()
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """PostgreSQL's five-letter code behind a peewee error, None if the server never said one."""
+    return getattr(error.__context__, "pgcode", None) or getattr(error.__cause__, "pgcode", None)
+
+
+class Server(PostgresqlDatabase):
+    """One connection a thread, kept; a lost one is replaced at the next transaction or read."""
+
+    _state: Any  # peewee's own, a thread-local
+
+    away_until = 0.0
+
+    def open(self, url: str) -> None:
+        """Say where the server is; nothing connects before the first statement."""
+        self.close_quietly()
+        self.away_until = 0.0
+        self.init(
+            url,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            options="-c timezone=UTC -c lock_timeout=4s",
+            keepalives_idle=10,
+        )
+
+    def _connect(self) -> Any:
+        # While one thread finds the server dead the others would queue behind it, two seconds each.
+        if time.monotonic() < self.away_until:
+            raise psycopg2.OperationalError("the server did not answer a moment ago")
+        try:
+            with deadline(CONNECT_TIMEOUT_S):
+                return super()._connect()  # type: ignore[misc]
+        except psycopg2.OperationalError:
+            self.away_until = time.monotonic() + AWAY_S
+            raise
+
+    @property
+    def is_away(self) -> bool:
+        return time.monotonic() < self.away_until
+
+    def close_quietly(self) -> None:
+        """Drop this thread's connection, whatever state it is in."""
+        connection, self._state.transactions = self._state.conn, []
+        self._state.reset()
+        if connection is not None:
+            connection.close()
+
+    def begin(self, *args: Any, **kwargs: Any) -> None:
+        # BEGIN is the probe: nothing has been done yet, so a stale connection is simply replaced.
+        try:
+            super().begin(*args, **kwargs)
+        except LOST:
+            self.close_quietly()
+            super().begin(*args, **kwargs)
+
+    def rollback(self) -> Any:
+        # A lost connection has rolled back already; raising here would hide why it was lost.
+        try:
+            return super().rollback()
+        except LOST:
+            self.close_quietly()
+
+    def rows(self, sql: str, *params: Any) -> list[Row]:
+        """The result as dicts, in the order the server gave them."""
+        cursor = self.execute_sql(sql, params)
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def row(self, sql: str, *params: Any) -> Row | None:
+        """The first row, None if there is none."""
+        found = self.rows(sql, *params)
+        return found[0] if found else None
+
+    def value(self, sql: str, *params: Any) -> Any:
+        """The first column of the first row, None if there is none."""
+        found = self.execute_sql(sql, params).fetchone()
+        return found[0] if found else None
+
+    def run(self, sql: str, *params: Any) -> int:
+        """How many rows the statement touched."""
+        return self.execute_sql(sql, params).rowcount
+
+    def stream(self, sql: str, *params: Any, size: int = 2000) -> Iterator[Row]:
+        """Rows one by one through a server-side cursor: memory does not grow with the result."""
+        with self.atomic():
+            name = "stream"
+            self.execute_sql(f"DECLARE {name} NO SCROLL CURSOR FOR {sql}", params)
+            while batch := self.rows(f"FETCH {size} FROM {name}"):
+                yield from batch
+            self.execute_sql(f"CLOSE {name}")
+
+
+class Reading:
+    """A database to read from and how old what it shows is."""
+
+    def __init__(self, server: Server, as_of: Any, lag_s: float) -> None:
+        self.db = server
+        self.as_of = as_of
+        self.lag_s = lag_s
+
+    @property
+    def age(self) -> Row:
+        return {"as_of": self.as_of, "lag_s": self.lag_s}
+
+
+# A standby that has replayed all it received from a living sender is up to date, however long ago
+# the last transaction was; otherwise the last replayed commit says how old it is.
+AGE = """
+    SELECT now() AS moment,
+           CASE WHEN NOT pg_is_in_recovery() THEN now()
+                WHEN pg_last_wal_replay_lsn() = pg_last_wal_receive_lsn()
+                     AND EXISTS (SELECT FROM pg_stat_wal_receiver) THEN now()
+                ELSE coalesce(pg_last_xact_replay_timestamp(), now()) END AS as_of,
+           CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() >= %s::pg_lsn
+                ELSE true END AS caught_up
+"""
+NO_LSN = "0/0"
+WAIT_S = 0.3
+
+
+def look(server: Server, after: str = NO_LSN) -> tuple[Reading, bool]:
+    """The server as a Reading, and whether it has replayed up to `after`."""
+    try:
+        found = server.row(AGE, after)
+    except LOST:
+        server.close_quietly()
+        found = server.row(AGE, after)
+    assert found is not None
+    lag_s = (found["moment"] - found["as_of"]).total_seconds()
+    return Reading(server, found["as_of"], round(max(0.0, lag_s), 3)), found["caught_up"]
+
+
+class Store:
+    """A service's two servers."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.primary = Server(None)
+        self.replica = Server(None)
+
+    def open(self, primary_url: str, replica_url: str) -> None:
+        self.primary.open(primary_url)
+        self.replica.open(replica_url)
+
+    def reading(self, after: str = NO_LSN) -> Reading:
+        """The replica once it shows `after` (waited for up to 300 ms), else the primary, else a
+        replica that is behind.  Raises Away if neither answers.
+        """
+        behind = None
+        end = time.monotonic() + WAIT_S
+        try:
+            behind, caught_up = look(self.replica, after)
+            while not caught_up and time.monotonic() < end:
+                time.sleep(0.01)
+                behind, caught_up = look(self.replica, after)
+            if caught_up:
+                return behind
+        except LOST:
+            self.replica.close_quietly()
+        try:
+            return look(self.primary)[0]
+        except LOST as error:
+            self.primary.close_quietly()
+            if behind is None:
+                raise Away(
+                    f"The {self.name} database does not answer; please try again."
+                ) from error
+            return behind
+
+    def close(self) -> None:
+        """Drop this thread's connections, in a child after fork or at the end of a thread."""
+        self.primary.close_quietly()
+        self.replica.close_quietly()

@@ -1,0 +1,27 @@
+"""What the gateway says about people."""
+
+from uuid import UUID
+
+from common.events.base import Event
+
+
+class UserAdded(Event, name="user.added", version=1):
+    """A person was given access; `user_version` is 1."""
+
+    user_id: UUID
+    email: str
+    name: str
+    role: str
+    is_active: bool
+    user_version: int
+
+
+class UserChanged(Event, name="user.changed", version=1):
+    """The person's whole state after a change; a listener ignores an older `user_version`."""
+
+    user_id: UUID
+    email: str
+    name: str
+    role: str
+    is_active: bool
+    user_version: int

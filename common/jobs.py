@@ -1,0 +1,88 @@
+"""RQ: a job is only a wake-up; what there is to do stands in rows."""
+
+import logging
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+from rq import Queue, Worker
+from rq_scheduler import Scheduler
+
+from common import config
+from common.service import Service, services
+
+log = logging.getLogger("jobs")
+
+TIMEOUT_S = 4 * 60 * 60
+SCHEDULE_POLL_S = 5
+
+
+def connect(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_connect_timeout=2)
+
+
+def wake(service: str, function: str) -> None:
+    """The service's worker calls `function` soon.  With the queue away nothing is lost: the tick
+    finds the row.
+    """
+    settings = config.current()
+    try:
+        queue = Queue(
+            service,
+            connection=redis.Redis.from_url(
+                settings.queue_url, socket_timeout=2, socket_connect_timeout=1
+            ),
+        )
+        queue.enqueue_call(function, timeout=TIMEOUT_S, result_ttl=60, failure_ttl=24 * 60 * 60)
+    except redis.RedisError as error:
+        log.warning("%s will start with the next tick: %s", function, error)
+
+
+def work(service: Service, settings: config.Config) -> None:
+    """One worker on the service's one queue; a worker on several can lose a popped job."""
+    assert service.store
+    service.store.close()
+    while True:
+        try:
+            connection = connect(settings.queue_url)
+            worker = Worker([Queue(service.name, connection=connection)], connection=connection)
+            worker.work(logging_level="WARNING")
+            return
+        except redis.RedisError as error:
+            log.warning("the queue is away: %s", error)
+            time.sleep(1)
+
+
+class TickScheduler(Scheduler):
+    """Registers every tick before each look, so that a lost schedule is made again by itself."""
+
+    def enqueue_jobs(self) -> Any:
+        for service in services():
+            if service.tick:
+                self.register(service)
+        return super().enqueue_jobs()
+
+    def register(self, service: Service) -> None:
+        job_id = f"tick-{service.name}"
+        if job_id not in self:
+            self.schedule(
+                scheduled_time=datetime.now(UTC).replace(tzinfo=None),
+                func=service.tick,
+                interval=service.tick_s,
+                id=job_id,
+                queue_name=service.name,
+                timeout=TIMEOUT_S,
+                result_ttl=service.tick_s * 5,
+            )
+
+
+def schedule(settings: config.Config) -> None:
+    """Wakes the services' jobs until told to stop; two of these do no harm."""
+    while True:
+        try:
+            TickScheduler(connection=connect(settings.queue_url), interval=SCHEDULE_POLL_S).run()
+            return
+        except redis.RedisError as error:
+            log.warning("the queue is away: %s", error)
+            time.sleep(1)

@@ -1,0 +1,36 @@
+"""Migrations: the backbone every owning service shares, then the service's own, in order."""
+
+from pathlib import Path
+
+from playhouse.migrations import Runner
+
+from common.db import Server, deadline
+
+BACKBONE = Path(__file__).parent / "migrations"
+
+# The reporting role may read these views and nothing else; it may not exist, as in a small test.
+GRANT_REPORTS = """
+DO $$ DECLARE report record; BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'analytics') THEN
+        GRANT USAGE ON SCHEMA public TO analytics;
+        FOR report IN SELECT viewname FROM pg_views
+                      WHERE schemaname = 'public' AND viewname LIKE 'report\\_%%' LOOP
+            EXECUTE format('GRANT SELECT ON %%I TO analytics', report.viewname);
+        END LOOP;
+    END IF;
+END $$
+"""
+
+
+def migrate(primary: Server, directory: Path) -> list[str]:
+    """Everything pending has been applied, one migrator at a time; returns the names."""
+    with deadline(600):
+        # A session lock: the runner commits every migration by itself.
+        primary.execute_sql("SELECT pg_advisory_lock(hashtext('migrate'))")
+        try:
+            applied = Runner(primary, str(BACKBONE), table_name="backbone_migration").up()
+            applied += Runner(primary, str(directory)).up()
+            primary.execute_sql(GRANT_REPORTS)
+        finally:
+            primary.execute_sql("SELECT pg_advisory_unlock(hashtext('migrate'))")
+    return list(applied)

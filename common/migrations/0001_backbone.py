@@ -1,0 +1,81 @@
+"""What every owning service has: ids, chance, outbox, inbox, dead letters, form results, people."""
+
+NEW_ID = """
+-- UUID version 7 of RFC 9562, with the microseconds in the twelve bits behind the milliseconds, so
+-- that ids of one server ascend.  uuidv7() is built in from PostgreSQL 18 only.
+CREATE FUNCTION new_id() RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
+    SELECT encode(
+        set_byte(set_byte(
+            overlay(uuid_send(gen_random_uuid())
+                    PLACING substring(int8send(us / 1000) FROM 3) || substring(
+                        int8send((7 << 12) + ((us % 1000) * 4096) / 1000) FROM 7)
+                    FROM 1 FOR 8),
+            6, (112 + (((us % 1000) * 4096) / 1000 >> 8))::int),
+            8, get_byte(uuid_send(gen_random_uuid()), 8) & 63 | 128), 'hex')::uuid
+    FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us) AS clock
+$$
+"""
+
+# floor(u32(SHA-256(label || seed || task_id)) * n / 2^32): the first four bytes, big-endian.
+DRAW = """
+CREATE FUNCTION draw(label text, seed bytea, task_id uuid, n bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT (('x' || encode(substring(
+        sha256(convert_to(label, 'UTF8') || seed || uuid_send(task_id)) FROM 1 FOR 4), 'hex')
+    )::bit(32)::bigint & 4294967295) * n >> 32
+$$
+"""
+
+TABLES = """
+CREATE TABLE outbox (
+    id uuid PRIMARY KEY DEFAULT new_id(),
+    type text NOT NULL,
+    envelope text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    published_at timestamptz,
+    entry_id text
+);
+ALTER TABLE outbox ALTER COLUMN envelope SET STORAGE EXTERNAL;
+CREATE INDEX outbox_unpublished ON outbox (id) WHERE published_at IS NULL;
+
+-- What the stream held when this relay last wrote to it; less than that means it lost entries.
+CREATE TABLE stream_state (
+    stream text PRIMARY KEY,
+    last_entry_id text NOT NULL,
+    entry_count bigint NOT NULL
+);
+
+CREATE TABLE inbox (
+    event_id uuid PRIMARY KEY,
+    handled_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE dead_letter (
+    id uuid PRIMARY KEY DEFAULT new_id(),
+    stream text NOT NULL,
+    entry_id text NOT NULL,
+    event text NOT NULL,
+    error text NOT NULL,
+    trace text NOT NULL,
+    deliveries int NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (stream, entry_id)
+);
+
+CREATE TABLE form_result (
+    user_id uuid NOT NULL,
+    form_key text NOT NULL,
+    body_sha256 bytea NOT NULL,
+    result jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (user_id, form_key)
+);
+
+CREATE VIEW report_dead_letters AS
+    SELECT id, stream, entry_id, event, error, deliveries, at FROM dead_letter;
+"""
+
+
+def up(migrator, db):
+    for statement in (NEW_ID, DRAW, TABLES):
+        db.execute_sql(statement)

@@ -1,0 +1,123 @@
+"""What a service is, said once in its `cli.py`; every process of it is started from here.
+
+Relays and consumers import neither Flask nor rq, so what needs them is named as text and imported
+by the process that wants it.
+"""
+
+import importlib
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import click
+
+from common import config, stream
+from common.consume import Consumer
+from common.db import Store
+from common.loop import Stop
+from common.migrate import migrate
+from common.relay import Relay
+
+
+def load(reference: str) -> Any:
+    """The object that `module:name` means."""
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A part of the system.  Texts are `module:name` references."""
+
+    name: str
+    app: str = ""
+    store: Store | None = None
+    handlers: str = ""
+    listens: tuple[str, ...] = ()
+    has_relay: bool = False
+    has_jobs: bool = False
+    tick: str = ""
+    tick_s: int = 60
+    connect: Callable[[config.Config], None] | None = None
+    demo: str = ""
+    commands: tuple[click.Command, ...] = field(default=())
+
+    @property
+    def directory(self) -> Path:
+        found = importlib.import_module(self.name).__file__
+        assert found
+        return Path(found).parent
+
+    def open(self, settings: config.Config) -> "Service":
+        """Its servers are named; nothing is connected yet."""
+        if self.store:
+            urls = settings.database_url(self.name), settings.replica_url(self.name)
+            self.store.open(*urls)
+        if self.connect:
+            self.connect(settings)
+        return self
+
+    def primary(self) -> Any:
+        assert self.store, f"{self.name} owns no database"
+        return self.store.primary
+
+    def migrate(self) -> list[str]:
+        return migrate(self.primary(), self.directory / "migrations") if self.store else []
+
+    def relay(self, settings: config.Config) -> Relay:
+        return Relay(self.name, self.primary(), stream.connect(settings.bus_url))
+
+    def consumer(self, settings: config.Config) -> Consumer:
+        bus = stream.connect(settings.bus_url)
+        return Consumer(self.name, self.primary(), bus, load(self.handlers), self.listens)
+
+    def group(self) -> click.Group:
+        """`exchange NAME web|relay|consume|work`, those that it has."""
+        group = click.Group(self.name, help=f"Run one process of {self.name}.")
+        kinds = {
+            "web": (bool(self.app), self.run_web),
+            "relay": (self.has_relay, self.run_relay),
+            "consume": (bool(self.handlers), self.run_consumer),
+            "work": (self.has_jobs, self.run_worker),
+        }
+        for kind, (is_there, run) in kinds.items():
+            if is_there:
+                group.add_command(
+                    click.Command(kind, callback=run, help=f"Run {self.name}-{kind}.")
+                )
+        return group
+
+    def begin(self) -> config.Config:
+        logging.basicConfig(
+            level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+        )
+        settings = config.current()
+        self.open(settings)
+        return settings
+
+    def run_web(self) -> None:
+        settings = self.begin()
+        load("common.web.serve:serve")(self.name, load(self.app), settings)
+
+    def run_relay(self) -> None:
+        self.relay(self.begin()).run(Stop().on_signals())
+
+    def run_consumer(self) -> None:
+        self.consumer(self.begin()).run(Stop().on_signals())
+
+    def run_worker(self) -> None:
+        settings = self.begin()
+        load("common.jobs:work")(self, settings)
+
+
+@cache
+def services() -> tuple[Service, ...]:
+    """All of them, the gateway first: the others learn of people from it."""
+    found = [point.load() for point in entry_points(group="exchange.services")]
+    order = ["gateway", "tracker", "accounting", "analytics", "mailer"]
+    return tuple(sorted(found, key=lambda service: order.index(service.name)))

@@ -1,0 +1,148 @@
+"""What every Flask app of ours is: identity in, a page or its JSON twin out, refusals in one place."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, g, request
+from peewee import InterfaceError, OperationalError
+from werkzeug.exceptions import HTTPException
+
+from common import clock, identity
+from common.config import Config
+from common.db import Reading, Row, Store
+from common.errors import Away, Forbidden, Invalid, NotFound, Refused
+from common.web import csrf, flash, health, respond, wording
+
+log = logging.getLogger("web")
+
+BODY_MAX = 21 * 1024 * 1024
+LSN_HEADER = "X-Exchange-Lsn"
+OPEN_PATHS = {"/healthz", "/readyz", "/metrics"}
+
+
+def create_app(
+    name: str,
+    settings: Config,
+    *blueprints: Blueprint,
+    stores: tuple[Store, ...] = (),
+    identify: Callable[[], identity.Identity | None] | None = None,
+    static: bool = False,
+) -> Flask:
+    """A Flask app called `name` whose every path but health needs an identity."""
+    app = Flask(
+        name,
+        template_folder="templates",
+        static_folder=str(respond.STATIC) if static else None,
+        static_url_path="/static",
+    )
+    app.config.update(MAX_CONTENT_LENGTH=BODY_MAX, EXCHANGE=settings)
+    app.extensions["exchange-stores"] = stores
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    respond.use_templates(app)
+    wording.install(app, settings)
+    install_identity(app, identify or service_identity(name, settings))
+    csrf.install(app, settings)
+    flash.install(app, settings)
+    health.install(app, stores)
+    install_refusals(app)
+    app.after_request(note_commit)
+    for blueprint in blueprints:
+        app.register_blueprint(blueprint)
+    return app
+
+
+def service_identity(name: str, settings: Config) -> Callable[[], identity.Identity | None]:
+    """Reads the gateway's signed header for a service."""
+    signer = identity.Signer(settings.secret_keys)
+
+    def identify() -> identity.Identity | None:
+        tokens = request.headers.getlist(identity.HEADER)
+        if len(tokens) != 1:
+            return None
+        return signer.read(tokens[0], name, request.method, request.environ["PATH_INFO"])
+
+    return identify
+
+
+def install_identity(app: Flask, identify: Callable[[], identity.Identity | None]) -> None:
+    @app.before_request
+    def know_caller() -> Any:
+        g.user = None
+        if request.path in OPEN_PATHS or request.endpoint == "static":
+            return None
+        g.user = identify()
+        if g.user is None and app.name != "gateway":
+            return respond.error_page(401, "Please come through the gateway.")
+        return None
+
+
+def install_refusals(app: Flask) -> None:
+    @app.errorhandler(Invalid)
+    def invalid(error: Invalid) -> Response:
+        return respond.form_again(error)
+
+    @app.errorhandler(Refused)
+    def refused(error: Refused) -> Response:
+        return respond.error_page(error.status, error.sentence)
+
+    @app.errorhandler(OperationalError)
+    @app.errorhandler(InterfaceError)
+    def away(error: Exception) -> Response:
+        log.error("%s %s: %s", request.method, request.path, error)
+        for store in app.extensions["exchange-stores"]:
+            store.close()
+        return respond.error_page(
+            Away.status,
+            "The database does not take changes just now;"
+            " nothing was changed. Please try again in a moment.",
+        )
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Response:
+        return respond.error_page(error.code or 500, respond.sentence_of(error))
+
+    @app.errorhandler(Exception)
+    def fault(error: Exception) -> Response:
+        log.exception("%s %s failed", request.method, request.path)
+        return respond.error_page(500, "Something went wrong on our side; it has been noted.")
+
+
+def note_commit(response: Response) -> Response:
+    """Tells the gateway how far a reader must be to show what this request wrote."""
+    if request.method == "POST" and response.status_code < 400:
+        for store in current_app.extensions["exchange-stores"]:
+            if store.primary.is_closed():
+                continue
+            try:
+                lsn = store.primary.value("SELECT pg_current_wal_lsn()")
+                response.headers.add(LSN_HEADER, f"{store.name}={lsn}")
+            except (OperationalError, InterfaceError):
+                store.primary.close_quietly()
+    return response
+
+
+def reading(store: Store) -> Reading:
+    """The store's reader for this request: it shows what the caller wrote before."""
+    after = g.user.after.get(store.name, "0/0") if g.user else "0/0"
+    return store.reading(after)
+
+
+def require(*roles: str) -> None:
+    """Raises Forbidden unless the caller has one of the roles."""
+    if g.user is None or g.user.role not in roles:
+        raise Forbidden(
+            f"Only {' and '.join(roles)} accounts may see this."
+            if request.method == "GET"
+            else f"Only {' and '.join(roles)} accounts may do this."
+        )
+
+
+def found(row: Row | None, what: str) -> Row:
+    """The row.  Raises NotFound if there is none."""
+    if row is None:
+        raise NotFound(f"There is no such {what}.")
+    return row
+
+
+__all__ = ["clock", "create_app", "csrf", "found", "reading", "require"]

@@ -1,0 +1,69 @@
+"""`/healthz` says the process lives, `/readyz` what it needs and why not, `/metrics` figures."""
+
+import redis
+from flask import Flask, Response, current_app
+
+from common import relay, stream
+from common.db import LOST, Server, Store, look
+from common.web import respond
+
+
+def server_state(server: Server) -> tuple[bool, str]:
+    """Whether the server answers, and its state in words."""
+    try:
+        reading, _ = look(server)
+        return True, "ok" if reading.lag_s < 60 else f"{reading.lag_s:.0f} s behind"
+    except LOST as error:
+        server.close_quietly()
+        return False, str(error).strip().splitlines()[0]
+
+
+def bus_state() -> str:
+    try:
+        with stream.connect(current_app.config["EXCHANGE"].bus_url, timeout_s=1) as bus:
+            bus.ping()
+        return "ok"
+    except redis.RedisError as error:
+        return str(error)
+
+
+def dependencies(stores: tuple[Store, ...]) -> tuple[bool, dict[str, str]]:
+    """Whether reading pages can be served, and each dependency's state in words."""
+    states: dict[str, str] = {}
+    ready = True
+    for store in stores:
+        primary_answers, primary = server_state(store.primary)
+        replica_answers, replica = server_state(store.replica)
+        states |= {f"{store.name}-primary": primary, f"{store.name}-replica": replica}
+        ready = ready and (primary_answers or replica_answers)
+    return ready, states | {"bus": bus_state()}
+
+
+def install(app: Flask, stores: tuple[Store, ...]) -> None:
+    @app.get("/healthz")
+    def healthz() -> Response:
+        return respond.json({"status": "ok"})
+
+    if app.name != "gateway":
+
+        @app.get("/readyz")
+        def readyz() -> Response:
+            ready, states = dependencies(stores)
+            answer = {"status": "ok" if ready else "not ready", "dependencies": states}
+            return respond.json(answer, 200 if ready else 503)
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        lines = []
+        for store in stores:
+            label = f'{{service="{store.name}"}}'
+            try:
+                if app.name == store.name:
+                    waiting, oldest_s = relay.backlog(store.primary)
+                    lines.append(f"exchange_outbox_waiting{label} {waiting}")
+                    lines.append(f"exchange_outbox_oldest_seconds{label} {oldest_s:.3f}")
+                reading, _ = look(store.replica)
+                lines.append(f"exchange_replica_lag_seconds{label} {reading.lag_s}")
+            except LOST:
+                store.close()
+        return Response("\n".join([*lines, ""]), mimetype="text/plain; version=0.0.4")

@@ -1,0 +1,60 @@
+"""gunicorn, set so that it believes nothing a client says about itself."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from gunicorn.app.base import BaseApplication
+
+from common.config import Config
+
+
+class Web(BaseApplication):
+    """One service's gunicorn master; the app is loaded once and shared by its workers."""
+
+    def __init__(
+        self, make_app: Callable[[Config], Any], options: dict[str, Any], settings: Config
+    ):
+        self.make_app = make_app
+        self.options = options
+        self.settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self.options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        return self.make_app(self.settings)
+
+
+def bind_of(url: str) -> str:
+    """gunicorn's spelling of where to listen."""
+    return url if url.startswith("unix:") else urlsplit(url).netloc
+
+
+def serve(name: str, make_app: Callable[[Config], Any], settings: Config) -> None:
+    """Serves until told to stop."""
+    is_gateway = name == "gateway"
+    bind = settings.need("GATEWAY_BIND") if is_gateway else bind_of(settings.service_url(name))
+    options = {
+        "bind": bind,
+        "proc_name": f"exchange-{name}",
+        "workers": settings.integer("WEB_CONCURRENCY", 2),
+        "threads": settings.integer("WEB_THREADS", 8),
+        "worker_class": "gthread",
+        "preload_app": True,
+        "timeout": 60,
+        "graceful_timeout": 10,
+        "keepalive": 75,
+        "forwarded_allow_ips": "",
+        "forwarder_headers": "",
+        "header_map": "refuse",
+        "control_socket_disable": True,
+        "worker_tmp_dir": "/dev/shm",
+        "errorlog": "-",
+        "loglevel": "warning",
+    }
+    sys.argv = ["gunicorn"]
+    Web(make_app, options, settings).run()

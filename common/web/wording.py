@@ -1,0 +1,59 @@
+"""How pages spell money, times and links."""
+
+import hashlib
+import secrets
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Flask, g, request
+from markupsafe import Markup
+
+from common.config import Config
+from common.money import format_cents
+from common.web.paging import count_text
+from common.web.respond import STATIC
+
+
+@cache
+def static_url(name: str) -> str:
+    """The file's address with its fingerprint, so that it may be kept for ever."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
+
+
+def when(moment: datetime | None) -> Markup:
+    """A time in UTC; the script shows it in the reader's zone."""
+    if moment is None:
+        return Markup("–")
+    utc = moment.astimezone(UTC)
+    return Markup('<time datetime="{}">{} UTC</time>').format(
+        utc.isoformat().replace("+00:00", "Z"), utc.strftime("%Y-%m-%d %H:%M")
+    )
+
+
+def link_with(**changes: Any) -> str:
+    """This page's address with some of its query changed; None takes a name out."""
+    query = {**request.args.to_dict(), **changes}
+    kept = {name: value for name, value in query.items() if value not in (None, "")}
+    return request.path + ("?" + urlencode(kept) if kept else "")
+
+
+def install(app: Flask, settings: Config) -> None:
+    currency = settings.currency
+
+    def cents(amount: int | None) -> str:
+        return "–" if amount is None else format_cents(amount, currency)
+
+    def weekday(day: date) -> str:
+        return day.strftime("%a %d %b %Y")
+
+    app.jinja_env.filters.update(cents=cents, when=when, weekday=weekday, count=count_text)
+    app.jinja_env.globals.update(
+        static_url=static_url, link_with=link_with, form_key=lambda: secrets.token_urlsafe(16)
+    )
+
+    @app.context_processor
+    def caller() -> dict[str, Any]:
+        return {"user": g.get("user"), "form": {}, "errors": {}, "problem": None}
