@@ -1,0 +1,1 @@
+"""Embedded servers and the supervisor, for `exchange up` and the tests alone."""

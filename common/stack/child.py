@@ -1,0 +1,128 @@
+"""Children of the stack: each in a session of its own, marked, and ended with all it started."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+
+from common.stack.state import SERVERS, State
+
+# The variable that tells the stack's processes from strangers, whoever their parent is by now.
+MARK = "EXCHANGE_STACK"
+
+
+@dataclass
+class Child:
+    """One process or server.  `command` is asked anew at each start."""
+
+    state: State
+    name: str
+    command: Callable[[], list[str]]
+    env: Mapping[str, str]
+    port: int | None = None
+    restarts: int = 0
+    started_at: float = 0.0
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """It runs, and what it says goes to its log."""
+        bin_folder = str(Path(sys.executable).parent)
+        env = os.environ | self.env | {"PYTHONUNBUFFERED": "1"}
+        env |= {"PATH": f"{bin_folder}:{env['PATH']}", MARK: mark(self.state, self.name)}
+        command = self.command()
+        self.started_at = time.monotonic()
+        with open(self.state.log(self.name), "ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    @property
+    def is_alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def last_words(self) -> str:
+        """The last line of its log."""
+        lines = self.state.log(self.name).read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "nothing"
+
+
+def mark(state: State, name: str) -> str:
+    return f"{state.folder}:{name}"
+
+
+def family(state: State) -> dict[str, list[psutil.Process]]:
+    """{name: every live process of that child of the stack}, orphans included."""
+    found = defaultdict(list)
+    for process in psutil.process_iter():
+        if name := child_of(state, process):
+            found[name].append(process)
+    return found
+
+
+def child_of(state: State, process: psutil.Process) -> str | None:
+    """The name of the child which `process` belongs to; None: it is a stranger."""
+    try:
+        folder, _, name = process.environ().get(MARK, "").rpartition(":")
+        if folder == str(state.folder):
+            return name
+        # A PostgreSQL backend overwrites its environment with its title; it works in its data.
+        cwd = Path(process.cwd()) if process.name() == "postgres" else Path()
+        return cwd.name if cwd.parent == state.folder else None
+    except (psutil.Error, OSError):
+        return None
+
+
+def end_all(state: State) -> None:
+    """Nothing of the stack is left: first its processes ended, then their servers."""
+    names = set(family(state))
+    end(state, names.difference(SERVERS), patience=8)
+    end(state, names.intersection(SERVERS), patience=30)
+
+
+def end(state: State, names: Collection[str], patience: float) -> None:
+    """Nothing of these children is left: leaders were asked, the rest killed after `patience` s."""
+    members = family(state)
+    leaders = [p for name in names for p in members[name] if is_leader(p)]
+    for name in names:
+        for process in members[name] if patience else ():
+            if process in leaders:
+                ask(process, name)
+    psutil.wait_procs(leaders, timeout=patience)
+    while rest := [p for name, group in family(state).items() if name in names for p in group]:
+        for process in rest:
+            tell(process, signal.SIGKILL)
+        psutil.wait_procs(rest, timeout=1)
+
+
+def is_leader(process: psutil.Process) -> bool:
+    """It was started by the stack itself: PostgreSQL's backends, too, lead sessions of their own."""
+    try:
+        return os.getsid(process.pid) == process.pid and MARK in process.environ()
+    except (psutil.Error, OSError):
+        return False
+
+
+def ask(process: psutil.Process, name: str) -> None:
+    """`process` is on its way out, even if it was halted: PostgreSQL by its fast shutdown."""
+    tell(process, signal.SIGINT if name.startswith("postgres-") else signal.SIGTERM)
+    tell(process, signal.SIGCONT)
+
+
+def tell(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        pass
