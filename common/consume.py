@@ -43,13 +43,13 @@ class Consumer:
         self,
         service: str,
         primary: Server,
-        bus: redis.Redis,
+        bus: redis.Redis | None,
         handlers: Handlers,
         producers: Sequence[str],
     ) -> None:
         self.group = service
         self.primary = primary
-        self.bus = bus
+        self.bus: Any = bus
         self.handlers = handlers
         self.wanted = {kind.type for kind in handlers}
         self.streams = [streams.name_of(producer) for producer in producers]

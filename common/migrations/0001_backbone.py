@@ -62,6 +62,17 @@ CREATE TABLE dead_letter (
     UNIQUE (stream, entry_id)
 );
 
+CREATE TABLE discarded_letter (
+    id uuid PRIMARY KEY,
+    stream text NOT NULL,
+    entry_id text NOT NULL,
+    event text NOT NULL,
+    error text NOT NULL,
+    reason text NOT NULL,
+    discarded_by text NOT NULL,
+    discarded_at timestamptz NOT NULL DEFAULT now()
+);
+
 CREATE TABLE form_result (
     user_id uuid NOT NULL,
     form_key text NOT NULL,

@@ -1,0 +1,37 @@
+"""`/events/<service>/dead/<id>/…`: redrive and discard, in the service that owns the letter."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, g, request
+
+from common import dead
+from common.consume import Handlers
+from common.db import Store
+from common.errors import Invalid
+from common.web import require, respond
+
+REASON_MAX = 500
+
+
+def blueprint(store: Store, handlers: Handlers) -> Blueprint:
+    """The two routes of one service."""
+    bp = Blueprint("dead", __name__, url_prefix=f"/events/{store.name}/dead/<uuid:dead_id>")
+
+    @bp.post("/redrive")
+    def redrive(dead_id: UUID) -> Response:
+        require("admin")
+        row = dead.redrive(store.primary, dead_id, handlers)
+        facts = dead.facts(row, store.name)
+        return respond.done("/events", facts, message="The event was handled.")
+
+    @bp.post("/discard")
+    def discard(dead_id: UUID) -> Response:
+        require("admin")
+        reason = request.form.get("reason", "").strip()
+        if not reason or len(reason) > REASON_MAX:
+            raise Invalid({"reason": f"Say why, in up to {REASON_MAX} characters."})
+        row = dead.discard(store.primary, dead_id, reason=reason, by=str(g.user.id))
+        facts = dead.facts(row, store.name)
+        return respond.done("/events", facts, message="The event was discarded.")
+
+    return bp
