@@ -1,4 +1,4 @@
-"""What every Flask app of ours is: identity in, a page or its JSON twin out, refusals in one place."""
+"""What each Flask app of ours is: identity in, a page or its JSON twin out."""
 
 import logging
 from collections.abc import Callable

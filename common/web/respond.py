@@ -27,10 +27,9 @@ SENTENCES = {
 
 def use_templates(app: Flask) -> None:
     """Templates are the service's own, then the common ones."""
-    loaders = [FileSystemLoader(str(ROOT / "templates"))]
-    if app.jinja_loader:
-        loaders.insert(0, app.jinja_loader)
-    app.jinja_loader = ChoiceLoader(loaders)  # type: ignore[assignment]
+    own = [app.jinja_loader] if app.jinja_loader else []
+    shared = FileSystemLoader(str(ROOT / "templates"))
+    app.jinja_loader = ChoiceLoader([*own, shared])
 
 
 def wants_json() -> bool:
