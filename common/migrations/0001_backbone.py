@@ -1,18 +1,16 @@
 """What every owning service has: ids, chance, outbox, inbox, dead letters, form results, people."""
 
 NEW_ID = """
--- UUID version 7 of RFC 9562, with the microseconds in the twelve bits behind the milliseconds, so
--- that ids of one server ascend.  uuidv7() is built in from PostgreSQL 18 only.
+-- UUID version 7 of RFC 9562: milliseconds, version, microseconds in the twelve bits behind it, so
+-- that ids of one server ascend, then the variant and random bits of a version 4.  uuidv7() is
+-- built in from PostgreSQL 18 only.
 CREATE FUNCTION new_id() RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
-    SELECT encode(
-        set_byte(set_byte(
-            overlay(uuid_send(gen_random_uuid())
-                    PLACING substring(int8send(us / 1000) FROM 3) || substring(
-                        int8send((7 << 12) + ((us % 1000) * 4096) / 1000) FROM 7)
-                    FROM 1 FOR 8),
-            6, (112 + (((us % 1000) * 4096) / 1000 >> 8))::int),
-            8, get_byte(uuid_send(gen_random_uuid()), 8) & 63 | 128), 'hex')::uuid
-    FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us) AS clock
+    SELECT encode(overlay(
+        uuid_send(gen_random_uuid())
+        PLACING substring(int8send(us / 1000) FROM 3)
+             || substring(int8send(28672 + us %% 1000 * 4096 / 1000) FROM 7)
+        FROM 1 FOR 8), 'hex')::uuid
+    FROM (SELECT (date_part('epoch', clock_timestamp()) * 1000000)::bigint AS us) AS clock
 $$
 """
 
