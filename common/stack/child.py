@@ -7,10 +7,11 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from common.stack.state import SERVERS, State
 
@@ -28,7 +29,9 @@ class Child:
     env: Mapping[str, str]
     port: int | None = None
     restarts: int = 0
+    hasty: int = 0  # how often in a row it died young
     started_at: float = 0.0
+    due_at: float = 0.0
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -108,7 +111,7 @@ def end(state: State, names: Collection[str], patience: float) -> None:
 
 
 def is_leader(process: psutil.Process) -> bool:
-    """It was started by the stack itself: PostgreSQL's backends, too, lead sessions of their own."""
+    """The stack itself started it: PostgreSQL's backends lead sessions of their own, unmarked."""
     try:
         return os.getsid(process.pid) == process.pid and MARK in process.environ()
     except (psutil.Error, OSError):
@@ -122,7 +125,5 @@ def ask(process: psutil.Process, name: str) -> None:
 
 
 def tell(process: psutil.Process, number: signal.Signals) -> None:
-    try:
+    with suppress(psutil.NoSuchProcess):
         process.send_signal(number)
-    except psutil.NoSuchProcess:
-        pass

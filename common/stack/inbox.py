@@ -20,8 +20,8 @@ class Inbox:
         self.folder = folder
         self.numbers = itertools.count()
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        """The mail is in the folder.  Its name keeps the order even within one tick of the clock."""
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        """The mail is in the folder, its name later than that of any before."""
         path = self.folder / f"{time.time_ns():020}-{next(self.numbers) % 10**6:06}.eml"
         partial = path.with_suffix(".partial")
         partial.write_bytes(envelope.original_content or b"")

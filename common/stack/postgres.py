@@ -6,7 +6,6 @@ state folder, and the other is never started without `standby.signal`.
 
 import os
 import shutil
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import psycopg2
 from psycopg2.extensions import connection
 
 from common.stack.pgtools import fresh_folder, give, init_sql, program, run
-from common.stack.state import State, StackError, replace
+from common.stack.state import StackError, State, replace
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -159,8 +158,10 @@ class Postgres:
         db = self.connect()
         with db.cursor() as sql:
             sql.execute("SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(true, 60) END")
-            if sql.fetchone() == (False,):
+            if (promoted := sql.fetchone()) == (False,):
                 raise StackError(f"{self.name} was promoted but takes no writes yet.")
+            if promoted == (True,):
+                sql.execute("CHECKPOINT")  # pg_rewind asks the control file which history is its
             sql.execute(
                 "SELECT pg_create_physical_replication_slot(%s, true)"
                 " WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = %s)",

@@ -5,12 +5,13 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from common.stack.child import Child, end_all
 from common.stack.postgres import Postgres
-from common.stack.state import SERVERS, State, StackError, load_env, make_env, replace
+from common.stack.state import SERVERS, StackError, State, load_env, make_env, replace
 from common.stack.status import is_stopping, record
 from common.stack.wheels import wheel
 
@@ -98,7 +99,7 @@ class Servers:
         primary.lead()
         self.start_standby(self.postgres[self.state.standby])
         for name in ("valkey", "smtp"):
-            self.wait(self.children[name], self.listens(name))
+            self.wait(self.children[name], partial(listens, self.state, name))
         record(self.state, self.children.values())
 
     def start_standby(self, standby: Postgres) -> None:
@@ -124,13 +125,6 @@ class Servers:
                 raise StackError(f"{child.name} does not answer after {PATIENCE_S:.0f} s.")
             time.sleep(0.03)
 
-    def listens(self, name: str) -> Callable[[], bool]:
-        def probe() -> bool:
-            with socket.socket() as client:
-                return client.connect_ex(("127.0.0.1", self.state.port(name))) == 0
-
-        return probe
-
     def valkey(self) -> list[str]:
         """What runs Valkey.  Its settings are in a file, for a password is among them."""
         folder = self.state.folder / "valkey"
@@ -154,3 +148,9 @@ class Servers:
     def smtp(self) -> list[str]:
         port = str(self.state.port("smtp"))
         return [sys.executable, "-m", "common.stack.inbox", port, str(self.state.inbox)]
+
+
+def listens(state: State, name: str) -> bool:
+    """Somebody takes connections on the port of `name`."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", state.port(name))) == 0

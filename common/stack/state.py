@@ -51,7 +51,7 @@ class State:
 
     @classmethod
     def at(cls, folder: "State | Path | str | None" = None) -> "State":
-        """The state in `folder`; None: in EXCHANGE_STATE, or in `.state` of the working directory."""
+        """The state in `folder`; None: in EXCHANGE_STATE, or `.state` of the working directory."""
         if isinstance(folder, State):
             return folder
         return cls(Path(folder or os.environ.get("EXCHANGE_STATE") or ".state").absolute())

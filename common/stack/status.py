@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import psycopg2
 
 from common.stack.child import Child

@@ -2,9 +2,9 @@
 
     python unroot.py UID GID PROGRAM ARGUMENT...
 
-PostgreSQL refuses to run as root, while a checkout or a state folder may well lie below a folder that
-only root can enter.  The one capability about file permissions is therefore kept over the change of
-user.  Where a sandbox refuses that, the program runs without it and reaches what that user can.
+PostgreSQL refuses to run as root, while a checkout or a state folder may well lie below a folder
+that only root can enter.  The one capability about file permissions is therefore kept over the
+change of user.  Where a sandbox refuses that, the program reaches what that user can.
 """
 
 import ctypes

@@ -1,0 +1,44 @@
+"""What `exchange up` is while the stack runs: the end of a pipe, to be let go."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from common.stack.child import end_all
+from common.stack.state import StackError, State
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run: the servers, then `prepare`, the very first time `first`, then a Procfile.
+
+    `parent` is a process above the launcher, a `make` for one, whose death ends everything, too.
+    """
+
+    state: str
+    procfile: str
+    port: int | None = None
+    prepare: Sequence[str] = ("exchange migrate",)
+    first: Sequence[str] = ("exchange demo",)
+    parent: int | None = None
+
+
+def launch(plan: Plan) -> int:
+    """The stack of `plan` ran until somebody ended it; the supervisor's exit code."""
+    command = [sys.executable, "-m", "common.stack.supervisor", json.dumps(asdict(plan))]
+    supervisor = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    pipe = supervisor.stdin
+    assert pipe
+    for number in SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda *_: pipe.close())
+    code = supervisor.wait()
+    if code < 0:
+        end_all(State.at(plan.state))
+        raise StackError("The supervisor was killed, so everything else was stopped.")
+    return code
