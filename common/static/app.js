@@ -16,34 +16,31 @@
   };
 
   // A part with data-live="2" is fetched again every two seconds while it is there and seen.
-  let wait = 0;
+  let timer = 0;
   const parts = (root) => [...root.querySelectorAll("[data-live]")];
   const isBusy = (part) => part.contains(doc.activeElement) || part.querySelector("details[open]");
   const plan = (failures) => {
-    const seconds = Math.min(...parts(doc).map((part) => +part.dataset.live || 2));
-    clearTimeout(wait);
-    if (isFinite(seconds)) wait = setTimeout(() => refresh(failures), Math.min(seconds * 2 ** failures, 60) * 1000);
+    const [part] = parts(doc);
+    clearTimeout(timer);
+    if (part) timer = setTimeout(refresh, Math.min(part.dataset.live * 2 ** failures, 60) * 1000, failures);
   };
   const refresh = async (failures) => {
     if (doc.hidden) return;
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
       if (answer.redirected) return location.reload();
-      if (!answer.ok) throw answer.status;
-      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const [old, now] = [parts(doc), parts(fresh)];
-      localise(fresh);
-      if (old.length !== now.length) {
-        doc.querySelector("main").replaceWith(fresh.querySelector("main"));
-      } else {
-        old.forEach((part, i) => isBusy(part) || part.replaceWith(now[i]));
-      }
+      if (!answer.ok) throw answer;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      localise(page);
+      const fresh = parts(page);
+      if (fresh.length) parts(doc).forEach((part, i) => isBusy(part) || part.replaceWith(fresh[i]));
+      else doc.querySelector("main").replaceWith(page.querySelector("main"));
       plan(0);
     } catch {
       plan(failures + 1);
     }
   };
-  doc.addEventListener("visibilitychange", () => doc.hidden || (parts(doc).length && refresh(0)));
+  doc.addEventListener("visibilitychange", () => parts(doc)[0] && refresh(0));
 
   doc.addEventListener("submit", (event) => {
     const form = event.target;
@@ -55,7 +52,8 @@
   });
   addEventListener("pageshow", (event) => event.persisted && location.reload());
   doc.addEventListener("formdata", (event) => {
-    if (event.target.method === "get") for (const [name, value] of [...event.formData]) value || event.formData.delete(name);
+    const sent = event.formData;
+    if (event.target.method === "get") for (const [name, value] of [...sent]) value || sent.delete(name);
   });
 
   const close = (kept) => {
