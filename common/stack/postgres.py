@@ -6,12 +6,14 @@ state folder, and the other is never started without `standby.signal`.
 
 import os
 import shutil
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg2
 from psycopg2.extensions import connection
 
+from common.db import deadline
 from common.stack.pgtools import fresh_folder, give, init_sql, program, run
 from common.stack.state import StackError, State, replace
 
@@ -91,7 +93,7 @@ class Postgres:
     def connect(self) -> connection:
         """A connection of the superuser.  Raises psycopg2.OperationalError if it takes none."""
         port = self.state.port(self.name)
-        dsn = f"host=127.0.0.1 port={port} user=postgres connect_timeout=2"
+        dsn = f"host=127.0.0.1 port={port} user=postgres"
         made = psycopg2.connect(dsn, password=self.password)
         made.autocommit = True
         return made
@@ -99,7 +101,8 @@ class Postgres:
     def answers(self) -> bool:
         """It takes connections."""
         try:
-            self.connect().close()
+            with deadline(2):
+                self.connect().close()
         except psycopg2.OperationalError:
             return False
         return True
@@ -155,8 +158,7 @@ class Postgres:
 
     def lead(self) -> None:
         """It takes writes, and keeps the log its standby has not read yet."""
-        db = self.connect()
-        with db.cursor() as sql:
+        with deadline(90), closing(self.connect()) as db, db.cursor() as sql:
             sql.execute("SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(true, 60) END")
             if (promoted := sql.fetchone()) == (False,):
                 raise StackError(f"{self.name} was promoted but takes no writes yet.")
@@ -167,4 +169,3 @@ class Postgres:
                 " WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = %s)",
                 (SLOT, SLOT),
             )
-        db.close()

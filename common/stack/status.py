@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterable
+from contextlib import closing
 from typing import Any
 
 import psutil
 import psycopg2
 
+from common.db import deadline
 from common.stack.child import Child
 from common.stack.state import OWNERS, SERVERS, State, load_env, replace
 
@@ -86,11 +88,9 @@ def alive(child: dict[str, Any]) -> dict[str, Any]:
 def lag_s(replica: str) -> float | None:
     """How far the standby, one for all databases, is behind; None: nobody knows."""
     try:
-        db = psycopg2.connect(replica, connect_timeout=2, options="-c statement_timeout=1500")
-        with db.cursor() as sql:
+        with deadline(2), closing(psycopg2.connect(replica)) as db, db.cursor() as sql:
             sql.execute(LAG)
             row = sql.fetchone()
-        db.close()
     except psycopg2.Error:
         return None
     return row[0] if row else None
