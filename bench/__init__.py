@@ -1,0 +1,1 @@
+"""Speed and size, measured on real processes and servers."""
