@@ -127,7 +127,8 @@ class Browser:
     def upload(self, path: str, name: str, content: bytes) -> Any:
         mark = "----bench"
         parts = [
-            f'--{mark}\r\nContent-Disposition: form-data; name="csrf_token"\r\n\r\n{self.token}\r\n',
+            f'--{mark}\r\nContent-Disposition: form-data; name="csrf_token"\r\n\r\n'
+            f"{self.token}\r\n",
             f'--{mark}\r\nContent-Disposition: form-data; name="{name}"; filename="tasks.csv"\r\n'
             "Content-Type: text/csv\r\n\r\n",
         ]
