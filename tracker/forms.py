@@ -1,0 +1,81 @@
+"""Text fields to a typed draft or filter, or `{field: sentence}`."""
+
+import unicodedata
+from collections.abc import Mapping
+from uuid import UUID
+
+from common.errors import Invalid
+from tracker import domain
+from tracker.domain import Draft
+from tracker.tasks import Filter
+
+STATUSES = ("open", "done", "withdrawn", "all")
+WORDS_MAX = 10
+
+
+def draft(fields: Mapping[str, str | None]) -> Draft:
+    """The task that `title`, `jira_id` and `description` describe.  Raises Invalid."""
+    typed = {name: (fields.get(name) or "").strip() for name in ("title", "jira_id", "description")}
+    key, title = domain.split_key(typed["title"])
+    key = typed["jira_id"] or key
+    description = typed["description"].replace("\r\n", "\n").replace("\r", "\n")
+    problems = {
+        "title": title_problem(title),
+        "jira_id": key_problem(key),
+        "description": description_problem(description),
+    }
+    if found := {name: problem for name, problem in problems.items() if problem}:
+        raise Invalid(found)
+    return Draft(title, key, description)
+
+
+def title_problem(title: str) -> str:
+    if not title:
+        return "A task needs a title."
+    if len(title) > domain.TITLE_MAX:
+        return f"A title has up to {domain.TITLE_MAX} characters; this one has {len(title)}."
+    return control_problem(title, "A title")
+
+
+def key_problem(key: str | None) -> str:
+    if key and (len(key) > domain.KEY_MAX or not domain.KEY.fullmatch(key)):
+        return "A key looks like SHOP-12: capital letters, a hyphen, a number."
+    return ""
+
+
+def description_problem(description: str) -> str:
+    if len(description) > domain.DESCRIPTION_MAX:
+        return f"A description has up to {domain.DESCRIPTION_MAX:,} characters."
+    return control_problem(description.replace("\n", "").replace("\t", ""), "A description")
+
+
+def control_problem(text: str, what: str) -> str:
+    is_clean = all(unicodedata.category(each) not in ("Cc", "Cs", "Zl", "Zp") for each in text)
+    return "" if is_clean else f"{what} cannot hold control characters."
+
+
+def task_filter(args: Mapping[str, str], *, me: UUID) -> tuple[Filter, dict[str, str]]:
+    """What the query string asks for, and a sentence for each part that means nothing, which is
+    then left out.
+    """
+    problems = {}
+    status = args.get("status") or "open"
+    if status not in STATUSES:
+        problems["status"] = "There is no such status; these are the open tasks."
+        status = "open"
+    words = args.get("q", "").replace("\x00", " ").split()
+    if len(words) > WORDS_MAX:
+        problems["q"] = f"Only the first {WORDS_MAX} words are searched for."
+    try:
+        assignee_id = person_id(args.get("assignee", ""), me)
+    except ValueError:
+        problems["assignee"] = "There is no such person; these are everybody's tasks."
+        assignee_id = None
+    return Filter(status, assignee_id, tuple(words[:WORDS_MAX])), problems
+
+
+def person_id(text: str, me: UUID) -> UUID | None:
+    """`me`, an id, or nothing.  Raises ValueError."""
+    if not text:
+        return None
+    return me if text == "me" else UUID(text)

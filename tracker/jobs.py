@@ -1,0 +1,23 @@
+"""RQ entry points: a wake-up looks for what is due in rows, and does nothing the second time."""
+
+import logging
+
+from common import chance, clock
+from common.db import deadline
+from common.errors import Conflict
+from tracker import runs
+
+log = logging.getLogger("tracker")
+
+STATEMENT_S = 120
+
+
+def tick() -> None:
+    """Every run that was due is over, or one of them is paused and the others wait."""
+    with deadline(STATEMENT_S):
+        runs.request_departures(now=clock.now(), seed=chance.new_seed)
+        try:
+            while runs.step(now=clock.now()):
+                pass
+        except Conflict as error:
+            log.warning("a departure waits: %s", error)

@@ -1,0 +1,56 @@
+"""The tracker's tables as one opens them, and the lock that orders deals and rosters."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from common.db import Row, Store
+from common.errors import Conflict
+from common.outbox import Outbox
+from tracker import domain
+
+store = Store("tracker")
+primary, replica = store.primary, store.replica
+outbox = Outbox(primary, "tracker")
+
+SHARE_DEALS = "SELECT pg_advisory_xact_lock_shared(hashtext('deals'))"
+HOLD_DEALS = "SELECT pg_advisory_xact_lock(hashtext('deals'))"
+CURRENT = "SELECT id, worker_count FROM roster WHERE is_current"
+MAKE = """
+    INSERT INTO roster (worker_ids)
+    SELECT array_agg(id ORDER BY id) FROM person
+    WHERE is_active AND role IN ('worker', 'accountant') HAVING count(*) > 0
+    ON CONFLICT (is_current) WHERE is_current DO NOTHING
+"""
+
+
+@contextmanager
+def dealing() -> Iterator[Row]:
+    """A transaction that deals, given the current roster; many of them at once.
+
+    Whoever changes who is dealt to, or starts a run over all open tasks, waits for those in flight,
+    and they for him.  Raises Conflict if there is nobody to deal to.
+    """
+    with primary.atomic():
+        primary.execute_sql(SHARE_DEALS)
+        yield roster()
+
+
+@contextmanager
+def deals_held() -> Iterator[None]:
+    """A transaction during which nobody deals."""
+    with primary.atomic():
+        primary.execute_sql(HOLD_DEALS)
+        yield
+
+
+def roster() -> Row:
+    """The current roster, made now if people changed since the last.  Raises Conflict if there is
+    nobody to deal to.
+    """
+    found = primary.row(CURRENT)
+    if found is None:
+        primary.run(MAKE)
+        found = primary.row(CURRENT)
+    if found is None:
+        raise Conflict(domain.NOBODY)
+    return found

@@ -1,0 +1,125 @@
+"""Reassignments, and other runs, as pages and JSON show them."""
+
+import hashlib
+from uuid import UUID
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from common import clock
+from common.db import Row, Server
+from common.errors import Conflict, NotFound
+from tracker import domain
+
+OVER = ("cancelled", "done", "failed")
+LIFE_S = 600
+TOLERANCE = 0.01
+
+RUN = """
+    SELECT run.*, worker_count AS workers FROM run LEFT JOIN roster ON roster.id = roster_id
+"""
+# The sum of hashes says whether these are the same people, in no order.
+WORKERS = """
+    SELECT count(*) AS workers, coalesce(sum(uuid_hash_extended(id, 0)), 0)::text AS mark
+    FROM person WHERE is_active AND role IN ('worker', 'accountant')
+"""
+OPEN = """
+    SELECT count(*) AS open, coalesce(sum(fee_cents), 0)::bigint AS fees_cents,
+           count(*) - count(fee_cents) AS unpriced
+    FROM deal LEFT JOIN price ON price.task_id = deal.task_id
+"""
+CHECK = """
+    SELECT assignee_id, count(*) AS tasks,
+           count(*) FILTER (WHERE assignee_id =
+               worker_ids[1 + draw('deal', seed, task_id, worker_count)]) AS agree
+    FROM standing JOIN run ON run.id = standing.run_id JOIN roster ON roster.id = roster_id
+    WHERE standing.run_id = %s GROUP BY assignee_id ORDER BY tasks DESC, assignee_id
+"""
+
+
+def page(db: Server, kind: str, after: UUID | None, limit: int) -> list[Row]:
+    """Up to `limit` runs of the kind, the newest first."""
+    sql = f"{RUN} WHERE kind = %s AND (%s::uuid IS NULL OR run.id < %s) ORDER BY run.id DESC"
+    return [facts(row) for row in db.rows(sql + " LIMIT %s", kind, after, after, limit)]
+
+
+def one(db: Server, run_id: UUID) -> Row:
+    """The run as stored, with `workers`.  Raises NotFound."""
+    row = db.row(f"{RUN} WHERE run.id = %s", run_id)
+    if row is None:
+        raise NotFound("There is no such reassignment.")
+    return row
+
+
+def facts(run: Row) -> Row:
+    """RUN of the contract: the seed's hash at once, the seed when the run is over."""
+    seed = bytes(run["seed"])
+    shown = ("id", "kind", "state", "total", "done", "dealt", "workers")
+    return {
+        **{name: run[name] for name in shown},
+        "seed_sha256": hashlib.sha256(seed).hexdigest(),
+        "seed": seed.hex() if run["state"] in OVER else None,
+        "started_at": run["started_at"],
+        "finished_at": run["finished_at"],
+        "error": run["error"],
+    }
+
+
+def pace(run: Row) -> Row:
+    """Tasks a second since the start, and how many seconds are left at that pace; None unless it
+    is running and has begun to deal.
+    """
+    if run["state"] != "running" or not run["done"]:
+        return {"rate": None, "left_s": None}
+    rate = run["done"] / max(0.1, (clock.now() - run["started_at"]).total_seconds())
+    return {"rate": round(rate), "left_s": round((run["total"] - run["done"]) / rate)}
+
+
+def check(db: Server, run_id: UUID) -> Row:
+    """Every deal of the run that is still a task's last, drawn again from seed and roster."""
+    per_worker = db.rows(CHECK, run_id)
+    return {
+        "checked": sum(row["tasks"] for row in per_worker),
+        "agree": sum(row["agree"] for row in per_worker),
+        "per_worker": per_worker,
+    }
+
+
+def mismatches(db: Server, run_id: UUID) -> tuple[int, int]:
+    """The same check by the rule in Python: `(deals checked, deals that differ)`."""
+    run = one(db, run_id)
+    workers = db.value("SELECT worker_ids FROM roster WHERE id = %s", run["roster_id"]) or []
+    seed = bytes(run["seed"])
+    sql = "SELECT task_id, assignee_id FROM standing WHERE run_id = %s"
+    differs = [
+        domain.deal(row["task_id"], workers, seed) != row["assignee_id"]
+        for row in db.stream(sql, run_id)
+    ]
+    return len(differs), sum(differs)
+
+
+class Previews:
+    """What a reassignment would do, and a token that says what was shown."""
+
+    def __init__(self, secret_keys: tuple[str, ...]) -> None:
+        self.serializer = URLSafeTimedSerializer(list(reversed(secret_keys)), salt="preview")
+
+    def look(self, db: Server) -> Row:
+        """`{"open", "workers", "fees_cents", "unpriced", "expected"}`."""
+        found = db.row(f"SELECT * FROM ({OPEN}) AS work, ({WORKERS}) AS people")
+        assert found
+        expected = self.serializer.dumps([found.pop("mark"), found["open"]])
+        return {**found, "expected": expected}
+
+    def check(self, db: Server, expected: str) -> None:
+        """Raises Conflict unless the preview is young and the facts are still like it."""
+        try:
+            mark, open_count = self.serializer.loads(expected, max_age=LIFE_S)
+        except (BadData, ValueError, TypeError):
+            raise Conflict("The preview is too old or was not ours; here is a new one.") from None
+        workers = db.row(WORKERS)
+        assert workers
+        if workers["mark"] != mark:
+            raise Conflict("The people who are dealt to have changed; here is a new preview.")
+        count = db.value("SELECT count(*) FROM deal")
+        if abs(count - open_count) > open_count * TOLERANCE:
+            raise Conflict(f"There are {count:,} open tasks now, not {open_count:,}.")

@@ -1,0 +1,170 @@
+"""Tasks as pages and JSON show them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from common import people
+from common.db import Row, Server
+from common.errors import NotFound
+from tracker import domain
+
+NAMES = [
+    "id",
+    "title",
+    "jira_id",
+    "description",
+    "status",
+    "assignee",
+    "added_by",
+    "fee_cents",
+    "reward_cents",
+    "created_at",
+    "completed_at",
+]
+
+TASK = """
+    SELECT task.id, title, jira_id, description, status, assignee_id, added_by, fee_cents,
+           reward_cents, created_at, CASE WHEN status = 'done' THEN ended_at END AS completed_at,
+           ended_by, ended_at, standing.run_id, task.run_id AS first_run_id
+    FROM standing JOIN task ON task.id = standing.task_id
+        LEFT JOIN price ON price.task_id = standing.task_id
+"""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which tasks: of a status or `all`, of one assignee or anybody, with all of these words."""
+
+    status: str = "open"
+    assignee_id: UUID | None = None
+    words: tuple[str, ...] = ()
+
+    def where(self) -> tuple[str, list[Any]]:
+        """The condition and its parameters."""
+        tests = ["true"]
+        params: list[Any] = []
+        if self.status != "all":
+            tests.append("status = %s")
+            params.append(self.status)
+        if self.assignee_id:
+            tests.append("assignee_id = %s")
+            params.append(self.assignee_id)
+        for word in self.words:
+            tests.append("search_text LIKE %s")
+            params.append(f"%{escaped(domain.folded(word))}%")
+        return " AND ".join(tests), params
+
+
+def escaped(word: str) -> str:
+    r"""The word for LIKE, in which %, _ and \ stand for themselves."""
+    return word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+
+
+def page(db: Server, wanted: Filter, after: UUID | None, limit: int) -> list[Row]:
+    """Up to `limit` tasks, the newest first, those older than `after`."""
+    where, params = wanted.where()
+    if after:
+        where += " AND standing.task_id < %s"
+        params.append(after)
+    sql = f"{TASK} WHERE {where} ORDER BY standing.task_id DESC LIMIT %s"
+    return dressed(db, db.rows(sql, *params, limit))
+
+
+def count(db: Server, wanted: Filter, limit: int) -> int:
+    """How many there are, counted up to `limit`."""
+    where, params = wanted.where()
+    source = "standing" + (" JOIN task ON task.id = task_id" if wanted.words else "")
+    sql = f"SELECT count(*) FROM (SELECT FROM {source} WHERE {where} LIMIT %s) AS some"
+    return db.value(sql, *params, limit)
+
+
+def every(db: Server, wanted: Filter) -> Iterator[Row]:
+    """All of them, the newest first, streamed; people by name."""
+    where, params = wanted.where()
+    names = {row["id"]: row["name"] for row in db.rows("SELECT id, name FROM person")}
+    for row in db.stream(f"{TASK} WHERE {where} ORDER BY standing.task_id DESC", *params):
+        row["assignee"] = people.reference(row["assignee_id"], names)["name"]
+        row["added_by"] = people.reference(row["added_by"], names)["name"]
+        yield row
+
+
+def one(db: Server, task_id: UUID) -> Row:
+    """The task with its history.  Raises NotFound."""
+    row = db.row(f"{TASK} WHERE standing.task_id = %s", task_id)
+    if row is None:
+        raise NotFound("There is no such task.")
+    return {**dressed(db, [row])[0], "history": history(db, row)}
+
+
+def dressed(db: Server, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """The rows as TASK of the contract, people with their names."""
+    names = people.names(db, [row[key] for row in rows for key in ("assignee_id", "added_by")])
+    return [
+        {
+            **{name: row.get(name) for name in NAMES},
+            "assignee": people.reference(row["assignee_id"], names),
+            "added_by": people.reference(row["added_by"], names),
+        }
+        for row in rows
+    ]
+
+
+FIRST_DEAL = """
+    SELECT worker_ids[1 + draw('deal', seed, %s, worker_count)]
+    FROM run JOIN roster ON roster.id = roster_id WHERE run.id = %s
+"""
+# A run that started after the task was added reached it if its cursor did; the run of the last
+# deal, in which the task stands or ended, was the last of them.
+LATER_DEALS = """
+    SELECT run.id, kind, requested_by, leaver_id, started_at,
+           worker_ids[1 + draw('deal', seed, %s, worker_count)] AS assignee_id
+    FROM run JOIN roster ON roster.id = roster_id
+    WHERE upper_id >= %s AND cursor >= %s
+        AND position <= (SELECT position FROM run WHERE id = %s)
+    ORDER BY position
+"""
+EDITS = "SELECT edited_at, edited_by FROM edit WHERE task_id = %s ORDER BY edited_at"
+
+
+def history(db: Server, task: Row) -> list[Row]:
+    """What happened to the task, the oldest first.  Its deals are not stored: they are drawn again
+    from the seeds and rosters of the runs that reached it.
+    """
+    found = deals(db, task)
+    found += [
+        entry(row["edited_at"], "edited", row["edited_by"]) for row in db.rows(EDITS, task["id"])
+    ]
+    if task["ended_at"]:
+        what = "completed" if task["status"] == "done" else "withdrawn"
+        found.append(entry(task["ended_at"], what, task["ended_by"]))
+    found.sort(key=lambda each: each["at"])
+    ids = [each[key] for each in found for key in ("by", "assignee") if each[key]]
+    names = people.names(db, ids)
+    for each in found:
+        for key in ("by", "assignee"):
+            each[key] = each[key] and people.reference(each[key], names)
+    return found
+
+
+def deals(db: Server, task: Row) -> list[Row]:
+    """The deals of the task in order, drawn again."""
+    assignee_id = db.value(FIRST_DEAL, task["id"], task["first_run_id"])
+    first = task["created_at"], "added", task["added_by"], assignee_id, task["first_run_id"]
+    made = [entry(*first)]
+    for run in db.rows(LATER_DEALS, *[task["id"]] * 3, task["run_id"]):
+        if run["kind"] == "departure" and run["leaver_id"] != assignee_id:
+            continue
+        assignee_id = run["assignee_id"]
+        is_departure = run["kind"] == "departure"
+        what = "departed" if is_departure else "reassigned"
+        by = run["leaver_id"] if is_departure else run["requested_by"]
+        made.append(entry(run["started_at"], what, by, assignee_id, run["id"]))
+    return made
+
+
+def entry(
+    at: Any, what: str, by: UUID, assignee: UUID | None = None, run_id: UUID | None = None
+) -> Row:
+    return {"at": at, "what": what, "by": by, "assignee": assignee, "run_id": run_id}

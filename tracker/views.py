@@ -1,0 +1,177 @@
+"""Tasks: list, add, look, change, end, import."""
+
+from collections.abc import Mapping
+from itertools import chain
+from typing import IO, Any
+from uuid import UUID
+
+from flask import Blueprint, Response, g, request
+
+from common import chance, clock, people
+from common.db import Row, deadline
+from common.errors import Invalid, TooLarge
+from common.web import forms as web_forms
+from common.web import paging, reading, require, respond
+from tracker import actions, domain, forms, importing, tasks
+from tracker.models import primary, store
+from tracker.run_views import bp as reassignments
+
+bp = Blueprint("tracker", __name__)
+BLUEPRINTS = (bp, reassignments)
+
+FILE_MAX = 20 * 1024 * 1024
+IMPORT_S = 50
+REPORT = "SELECT result FROM form_result WHERE user_id = %s AND form_key = %s"
+
+
+def at(task_id: UUID) -> str:
+    return f"/tasks/{task_id}"
+
+
+@bp.get("/tasks")
+def index() -> Response:
+    wanted, problems = asked_filter()
+    found = reading(store)
+    key = paging.asked(UUID)
+    rows = tasks.page(found.db, wanted, key[0] if key else None, paging.SIZE + 1)
+    shown, following = paging.cut(rows)
+    facts = {"tasks": shown, "next": following, **found.age}
+    if respond.wants_json():
+        return respond.json(facts)
+    extra: dict[str, Any] = {"wanted": wanted, "problems": problems}
+    extra["count"] = tasks.count(found.db, wanted, paging.COUNT_MAX + 1)
+    extra["words"] = " ".join(wanted.words)
+    if wanted.assignee_id:
+        known = people.names(found.db, [wanted.assignee_id])
+        extra["assignee"] = people.reference(wanted.assignee_id, known)
+    return respond.page("tracker/index.html", facts, **extra)
+
+
+@bp.get("/tasks.csv")
+def export() -> Response:
+    wanted, problems = asked_filter()
+    if problems:
+        raise Invalid(problems)
+    return respond.csv_stream("tasks.csv", tasks.NAMES, tasks.every(reading(store).db, wanted))
+
+
+def asked_filter() -> tuple[tasks.Filter, dict[str, str]]:
+    """The filter, and what of it a page must explain.  Raises Invalid where no page is asked."""
+    wanted, problems = forms.task_filter(request.args, me=g.user.id)
+    if problems and respond.wants_json():
+        raise Invalid(problems)
+    return wanted, problems
+
+
+@bp.get("/tasks/new")
+def new() -> Response:
+    return respond.page("tracker/new.html", {})
+
+
+@bp.post("/tasks")
+@respond.form("tracker/new.html")
+def add() -> Response:
+    draft = forms.draft(request.form)
+    task_id, is_new = web_forms.once(
+        primary,
+        lambda: str(actions.add_task(draft, by=g.user.id, now=clock.now(), seed=chance.new_seed())),
+    )
+    task = tasks.one(primary, UUID(task_id))
+    message = f"“{task['title']}” was added and dealt to {task['assignee']['name']}."
+    return respond.done(at(task_id), task, message=message, created=is_new)
+
+
+@bp.get("/tasks/<uuid:task_id>")
+def show(task_id: UUID) -> Response:
+    found = reading(store)
+    return respond.page("tracker/task.html", tasks.one(found.db, task_id), age=found.age)
+
+
+@bp.get("/tasks/<uuid:task_id>/edit")
+def edit_form(task_id: UUID) -> Response:
+    task = tasks.one(reading(store).db, task_id)
+    domain.check_may_edit(task["added_by"]["id"], by=g.user.id, role=g.user.role)
+    domain.check_open(task["status"])
+    return respond.page("tracker/edit.html", {"task": task})
+
+
+def task_again(task_id: UUID) -> Mapping[str, Any]:
+    return {"task": tasks.one(primary, task_id)}
+
+
+@bp.post("/tasks/<uuid:task_id>")
+@respond.form("tracker/edit.html", task_again)
+def edit(task_id: UUID) -> Response:
+    task = tasks.one(primary, task_id)
+    domain.check_may_edit(task["added_by"]["id"], by=g.user.id, role=g.user.role)
+    fields = {name: request.form.get(name, task[name]) for name in importing.FIELDS}
+    is_changed = actions.edit_task(
+        task_id, forms.draft(fields), by=g.user.id, role=g.user.role, now=clock.now()
+    )
+    message = "The task was changed." if is_changed else "Nothing was different."
+    return respond.done(at(task_id), tasks.one(primary, task_id), message=message)
+
+
+@bp.post("/tasks/<uuid:task_id>/completion")
+def complete(task_id: UUID) -> Response:
+    actions.complete_task(task_id, by=g.user.id, now=clock.now())
+    task = tasks.one(primary, task_id)
+    return respond.done(back_to(task_id), task, message=f"“{task['title']}” is done.")
+
+
+@bp.post("/tasks/<uuid:task_id>/withdrawal")
+def withdraw(task_id: UUID) -> Response:
+    require("manager", "admin")
+    actions.withdraw_task(task_id, by=g.user.id, now=clock.now())
+    task = tasks.one(primary, task_id)
+    return respond.done(at(task_id), task, message=f"“{task['title']}” was withdrawn.")
+
+
+def back_to(task_id: UUID) -> str:
+    """Whoever works through a list of theirs goes on there."""
+    return "/tasks?assignee=me" if request.form.get("from") == "list" else at(task_id)
+
+
+@bp.get("/tasks/import")
+def import_form() -> Response:
+    require("manager", "admin")
+    key = request.args.get("report", "")
+    known = reading(store).db.value(REPORT, g.user.id, key) if key else None
+    report = known if isinstance(known, dict) else None
+    facts = report or {"added": 0, "refused": []}
+    return respond.page("tracker/import.html", facts, has_report=report is not None)
+
+
+@bp.post("/tasks/import")
+@respond.form("tracker/import.html", lambda: {"added": 0, "refused": [], "has_report": False})
+def import_file() -> Response:
+    require("manager", "admin")
+    file = uploaded()
+    with deadline(IMPORT_S):
+        report, is_new = web_forms.once(primary, lambda: imported(file))
+    key = request.form.get(web_forms.KEY, "")
+    added, refused = report["added"], len(report["refused"])
+    message = f"{added:,} tasks were added, {refused:,} rows refused."
+    location = "/tasks/import" + (f"?report={key}" if key else "")
+    return respond.done(location, report, message=message, created=is_new)
+
+
+def uploaded() -> IO[bytes]:
+    """The file sent.  Raises Invalid if there is none, TooLarge."""
+    upload = request.files.get("file")
+    if upload is None or not upload.filename:
+        raise Invalid({"file": "Choose a CSV file."})
+    if upload.stream.seek(0, 2) > FILE_MAX:
+        raise TooLarge("The file has more than 20 MB; `exchange import` takes any size.")
+    upload.stream.seek(0)
+    return upload.stream
+
+
+def imported(file: IO[bytes]) -> Row:
+    """All good rows of the file are tasks, in one transaction."""
+    report = importing.Report()
+    drafts = list(chain.from_iterable(importing.batches(file, report)))
+    report.added = actions.import_tasks(
+        drafts, by=g.user.id, now=clock.now(), seed=chance.new_seed()
+    )
+    return {"added": report.added, "refused": report.refused}
