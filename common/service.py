@@ -7,6 +7,7 @@ by the process that wants it.
 import importlib
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -38,6 +39,7 @@ class Service:
     app: str = ""
     store: Store | None = None
     handlers: str = ""
+    beside: str = ""  # made with the settings, its run(stop) has a thread beside the consumer
     listens: tuple[str, ...] = ()
     has_relay: bool = False
     has_jobs: bool = False
@@ -108,11 +110,24 @@ class Service:
         self.relay(self.begin()).run(Stop().on_signals())
 
     def run_consumer(self) -> None:
-        self.consumer(self.begin()).run(Stop().on_signals())
+        settings = self.begin()
+        stop = Stop().on_signals()
+        if self.beside:
+            work = load(self.beside)(settings)
+            threading.Thread(target=run_to_the_end, args=(work, stop), name=self.beside).start()
+        run_to_the_end(self.consumer(settings), stop)
 
     def run_worker(self) -> None:
         settings = self.begin()
         load("common.jobs:work")(self, settings)
+
+
+def run_to_the_end(work: Any, stop: Stop) -> None:
+    # Half a process is none: if one thread fails the other ends too, and both are started again.
+    try:
+        work.run(stop)
+    finally:
+        stop.set()
 
 
 @cache

@@ -1,0 +1,70 @@
+"""What the mailer does when it hears of people and payouts."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from common import clock
+from common.events import Event, PayoutMade, UserAdded, UserChanged
+from mailer import domain
+from mailer.models import primary
+
+# A payout and its person's address, handled by two consumers at once, would not see each other:
+# the letter would stay unaddressed for ever.
+ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('addresses'))"
+
+LEARN = """
+    INSERT INTO address (person_id, email, name, version)
+    SELECT DISTINCT ON (id) * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::bigint[])
+        AS news (id, email, name, version) ORDER BY id, version DESC
+    ON CONFLICT (person_id) DO UPDATE SET
+        email = excluded.email, name = excluded.name, version = excluded.version
+    WHERE address.version < excluded.version
+"""
+QUEUE = """
+    UPDATE letter SET state = 'queued', queued_at = %s, next_attempt_at = %s
+    WHERE state = 'unaddressed' AND person_id = ANY(%s::uuid[])
+"""
+WRITE = """
+    INSERT INTO letter (cause_id, person_id, subject, payload, state, queued_at, next_attempt_at)
+    SELECT cause_id, news.person_id, subject, payload::json,
+           CASE WHEN address.person_id IS NULL THEN 'unaddressed' ELSE 'queued' END,
+           CASE WHEN address.person_id IS NULL THEN NULL ELSE moment END, moment
+    FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[])
+         AS news (cause_id, person_id, subject, payload)
+         CROSS JOIN (SELECT %s::timestamptz AS moment) AS clock
+         LEFT JOIN address USING (person_id)
+    ORDER BY cause_id
+    ON CONFLICT (cause_id) DO NOTHING
+"""
+
+
+def learn_addresses(events: Sequence[UserAdded | UserChanged]) -> None:
+    """Each person's newest address is known, and letters that waited for it are queued."""
+    facts = [
+        (str(e.user_id), domain.one_line(e.email), domain.one_line(e.name), e.user_version)
+        for e in events
+    ]
+    ids, *others = (list(column) for column in zip(*facts, strict=True))
+    now = clock.now()
+    primary.value(ONE_AT_A_TIME)
+    primary.run(LEARN, ids, *others)
+    primary.run(QUEUE, now, now, ids)
+
+
+def write_letters(events: Sequence[PayoutMade]) -> None:
+    """There is one letter a payout, queued if the worker's address is known."""
+    facts = [
+        (str(e.payout_id), str(e.worker_id), domain.subject(e), msgspec.json.encode(e).decode())
+        for e in events
+    ]
+    primary.value(ONE_AT_A_TIME)
+    primary.run(WRITE, *(list(column) for column in zip(*facts, strict=True)), clock.now())
+
+
+HANDLERS: dict[type[Event], Callable[[Sequence[Any]], None]] = {
+    UserAdded: learn_addresses,
+    UserChanged: learn_addresses,
+    PayoutMade: write_letters,
+}

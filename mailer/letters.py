@@ -1,0 +1,128 @@
+"""The life of a letter after it was written: leased, sent or failed, or tried again later."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from common.db import Row
+from common.errors import Conflict, NotFound
+from common.events import LetterSettled, PayoutMade
+from mailer import domain, models
+from mailer.models import outbox, primary
+
+BATCH = 50
+LEASE = timedelta(seconds=60)
+
+
+class Letter(msgspec.Struct, frozen=True):
+    """A letter this process alone may send until `leased_until`."""
+
+    id: UUID
+    cause_id: UUID
+    subject: str
+    paid: PayoutMade
+    email: str
+    name: str
+    attempts: int
+    queued_at: datetime
+    leased_until: datetime
+
+    @property
+    def host(self) -> str:
+        return domain.host_of(self.email)
+
+
+LEASE_DUE = """
+    UPDATE letter SET state = 'sending', next_attempt_at = %s
+    FROM (SELECT id FROM letter WHERE state IN ('queued', 'sending') AND next_attempt_at <= %s
+          ORDER BY next_attempt_at, id LIMIT %s FOR UPDATE SKIP LOCKED) AS due, address
+    WHERE letter.id = due.id AND address.person_id = letter.person_id
+    RETURNING letter.id, cause_id, subject, payload::text AS paid, email, name, attempts,
+              queued_at, next_attempt_at AS leased_until
+"""
+SETTLE = """
+    UPDATE letter SET state = %s, attempts = attempts + 1, error = %s, settled_at = %s
+    WHERE id = %s AND state = 'sending' AND next_attempt_at = %s
+"""
+PUT_BACK = """
+    UPDATE letter SET state = 'queued', attempts = attempts + %s, error = coalesce(%s, error),
+                      next_attempt_at = %s
+    WHERE id = ANY(%s::uuid[]) AND state = 'sending' AND next_attempt_at = %s
+"""
+POSTPONE_HOST = """
+    UPDATE letter SET next_attempt_at = %s FROM address
+    WHERE letter.state = 'queued' AND next_attempt_at < %s
+      AND address.person_id = letter.person_id AND lower(split_part(email, '@', 2)) = %s
+"""
+RESEND = """
+    UPDATE letter SET state = 'queued', attempts = 0, error = NULL, settled_at = NULL,
+                      queued_at = %s, next_attempt_at = %s
+    WHERE id = %s AND state IN ('sent', 'failed')
+"""
+
+
+def lease(now: datetime, limit: int = BATCH) -> list[Letter]:
+    """Letters that are due, or were in the hands of a process that died; no other has them."""
+    rows = primary.rows(LEASE_DUE, now + LEASE, now, limit)
+    return [
+        Letter(**row | {"paid": msgspec.json.decode(row["paid"], type=PayoutMade)}) for row in rows
+    ]
+
+
+def settle(
+    letter: Letter, state: Literal["sent", "failed"], *, now: datetime, error: str | None = None
+) -> None:
+    """The letter is sent or failed, and the fact is told; nothing if its lease was lost."""
+    with primary.atomic():
+        if primary.run(SETTLE, state, error, now, letter.id, letter.leased_until):
+            outbox.add(
+                LetterSettled(
+                    letter_id=letter.id, cause_id=letter.cause_id, state=state, settled_at=now
+                )
+            )
+
+
+def put_back(
+    letters: Sequence[Letter], *, until: datetime, tried: bool = True, error: str | None = None
+) -> None:
+    """The letters, all of one lease, are queued again until then."""
+    if letters:
+        ids = [str(letter.id) for letter in letters]
+        primary.run(PUT_BACK, int(tried), error, until, ids, letters[0].leased_until)
+
+
+def try_later(letters: Sequence[Letter], *, now: datetime, until: datetime, error: str) -> None:
+    """After an attempt that failed for now the letters are queued again; those tried for two days
+    have failed.
+    """
+    for letter in letters:
+        if domain.is_over(letter.queued_at, now):
+            settle(letter, "failed", now=now, error=error)
+    put_back(letters, until=until, error=error)
+
+
+def postpone_host(host: str, until: datetime) -> None:
+    """No queued letter to this mail host is tried before then."""
+    primary.run(POSTPONE_HOST, until, until, host)
+
+
+def resend(letter_id: UUID, *, now: datetime) -> Row:
+    """The letter goes out once more, under the same Message-ID.  Raises NotFound; Conflict while
+    it has not been sent or failed yet.
+    """
+    with primary.atomic():
+        if not primary.run(RESEND, now, now, letter_id):
+            state = letter_of(letter_id)["state"]
+            raise Conflict(f"This letter is {state} and has yet to go out.")
+        return letter_of(letter_id)
+
+
+def letter_of(letter_id: UUID) -> Row:
+    """The letter as pages show it.  Raises NotFound."""
+    row = models.letter(primary, letter_id)
+    if row is None:
+        raise NotFound("There is no such letter.")
+    return row

@@ -1,0 +1,32 @@
+"""A letter as a mail: text and HTML from templates, no header that anybody else has written."""
+
+from uuid import UUID
+
+from flask import render_template
+from flask_mail import Message
+
+from mailer import domain
+from mailer.letters import Letter
+
+
+def message_of(letter: Letter, url: str) -> Message:
+    """The mail to the one person it is for.  Its Message-ID is the letter's, so that whoever gets
+    it twice after a crash can tell.  Needs an app context.  Raises ValueError if the address is
+    none.
+    """
+    if not domain.is_address(letter.email):
+        raise ValueError(f"{letter.email!r} is no e-mail address")
+    facts = {"letter": letter, "paid": letter.paid, "url": f"{url}/earnings"}
+    message = Message(
+        subject=domain.one_line(letter.subject),
+        recipients=[letter.email],
+        body=render_template("mailer/payout.txt", **facts),
+        html=render_template("mailer/payout.html", **facts),
+        extra_headers={"Auto-Submitted": "auto-generated"},
+    )
+    message.msgId = message_id(letter.id)
+    return message
+
+
+def message_id(letter_id: UUID) -> str:
+    return f"<{letter_id}@letters.task-exchange>"
