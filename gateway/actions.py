@@ -1,0 +1,131 @@
+"""What can happen to people and their sessions: one function, one transaction."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from common import people
+from common.db import Row
+from common.errors import Invalid, NotFound
+from common.events import UserAdded, UserChanged
+from gateway import domain, passwords, sessions
+from gateway.forms import NewUser
+from gateway.models import outbox, primary
+
+STATE = "id, email, name, role, is_active, version"
+ADD = f"""
+    INSERT INTO person (email, name, role, password_hash, created_at) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (lower(email)) DO NOTHING RETURNING {STATE}
+"""
+CHANGE = f"""
+    UPDATE person SET name = %s, role = %s, is_active = %s, version = version + 1
+    WHERE id = %s RETURNING {STATE}
+"""
+COMPANY = """
+    SELECT count(*) FILTER (WHERE role = ANY(%s)) AS dealt_to,
+           count(*) FILTER (WHERE role = 'admin') AS admins
+    FROM person WHERE is_active
+"""
+KNOWN = "SELECT id, email, name, role, password_hash FROM person WHERE {} AND is_active"
+
+
+def shown(person: Row) -> Row:
+    """A person as pages and JSON show one."""
+    facts = {field: person[field] for field in ("id", "email", "name", "role")}
+    return facts | {"active": person["is_active"]}
+
+
+def state(person: Row) -> dict[str, Any]:
+    """What the events say of a person."""
+    facts = {field: person[field] for field in ("email", "name", "role", "is_active")}
+    return facts | {"user_id": person["id"], "user_version": person["version"]}
+
+
+def add_user(new: NewUser, *, now: datetime) -> Row:
+    """The person has access, and every service will know.  Raises Invalid for a taken address."""
+    password_hash = passwords.digest(new.password) if new.password else None
+    with primary.atomic():
+        person = primary.row(ADD, new.email, new.name, new.role, password_hash, now)
+        if person is None:
+            raise Invalid({"email": "Somebody has this e-mail address already."})
+        outbox.add(UserAdded(**state(person)))
+    return shown(person)
+
+
+def change_user(user_id: UUID, wanted: dict[str, Any], *, by: UUID | None) -> Row:
+    """The person's `name`, `role`, `is_active` are as wanted, those not named as before; another
+    role, or none any more, has closed their sessions.  Raises NotFound; Conflict if the company
+    would be left without an admin or anybody to deal to, or an admin acts on themselves.
+    """
+    with primary.atomic():
+        # Two admins demoting each other at once: the second one waits, counts, and is refused.
+        primary.run("SELECT pg_advisory_xact_lock(hashtext('company'))")
+        before = primary.row(f"SELECT {STATE} FROM person WHERE id = %s FOR UPDATE", user_id)
+        if before is None:
+            raise NotFound("There is no such user.")
+        if before | wanted == before:
+            return shown(before)
+        domain.check_own_change(before, before | wanted, by=by)
+        after = save(before | wanted)
+        domain.check_company(before, after, **company())
+        if domain.closes_sessions(before, after):
+            sessions.end_all(user_id)
+        outbox.add(UserChanged(**state(after)))
+    return shown(after)
+
+
+def save(person: Row) -> Row:
+    changed = (person["name"], person["role"], person["is_active"], person["id"])
+    after = primary.row(CHANGE, *changed)
+    assert after is not None
+    return after
+
+
+def company() -> dict[str, int]:
+    counts = primary.row(COMPANY, list(people.DEALT_TO))
+    assert counts is not None
+    return counts
+
+
+def sign_in(
+    email: str, password: str, *, instead_of: str, address: str, user_agent: str, now: datetime
+) -> tuple[Row, str] | None:
+    """The person and the token of their new session, which replaces the one of the token
+    `instead_of`; None if these words open nothing, whatever the reason, in the same time.
+    """
+    person = primary.row(KNOWN.format("lower(email) = lower(%s)"), email.replace("\x00", ""))
+    if not person_fits(person, password) or person is None:
+        return None
+    with primary.atomic():
+        sessions.end(instead_of)
+        device = domain.device(user_agent)
+        token = sessions.start(person, address=address, device=device, now=now)
+    return (person, token) if token else None
+
+
+def person_fits(person: Row | None, password: str) -> bool:
+    return passwords.fits(person["password_hash"] if person else None, password)
+
+
+def change_password(user_id: UUID, current: str, password: str, *, keep: UUID) -> None:
+    """The password is the new one, and only the session `keep` is left.  Raises Invalid."""
+    person = primary.row(KNOWN.format("id = %s"), user_id)
+    if not person_fits(person, current) or person is None:
+        raise Invalid({"current": "This is not your present password."})
+    with primary.atomic():
+        changed = primary.run(
+            "UPDATE person SET password_hash = %s WHERE id = %s AND password_hash = %s",
+            passwords.digest(password),
+            user_id,
+            person["password_hash"],
+        )
+        if not changed:
+            raise Invalid({"current": "Your password was changed a moment ago."})
+        sessions.end_all(user_id, keep=keep)
+
+
+def revoke_session(session_id: UUID, *, by: UUID) -> None:
+    """The session is gone.  Raises NotFound unless it is the person's own."""
+    gone = primary.run("DELETE FROM session WHERE id = %s AND user_id = %s", session_id, by)
+    if not gone:
+        raise NotFound("There is no such session.")

@@ -1,0 +1,89 @@
+"""Text fields to typed values, or `{field: sentence}`."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from common.errors import Invalid
+from common.people import ROLES
+from gateway.passwords import LENGTH_MAX, LENGTH_MIN
+
+NAME_MAX, EMAIL_MAX = 100, 254
+EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f<>,;:\"]+@[^@\s\x00-\x1f\x7f<>,;:\"]+")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+ACTIVE = {"true": True, "false": False}
+PASSWORD_RULE = f"A password has {LENGTH_MIN} to {LENGTH_MAX} characters."
+
+
+class NewUser(NamedTuple):
+    """A person to be added; without a password they cannot sign in."""
+
+    email: str
+    name: str
+    role: str
+    password: str | None = None
+
+
+def email_problem(email: str) -> str | None:
+    is_good = EMAIL.fullmatch(email) and len(email) <= EMAIL_MAX
+    return None if is_good else "Please give an e-mail address like ann@example.com."
+
+
+def name_problem(name: str) -> str | None:
+    if not name:
+        return "Please give a name."
+    is_good = len(name) <= NAME_MAX and not CONTROL.search(name)
+    return None if is_good else f"A name is one line of at most {NAME_MAX} characters."
+
+
+def role_problem(role: str) -> str | None:
+    return None if role in ROLES else f"A role is one of {', '.join(ROLES)}."
+
+
+def password_problem(password: str) -> str | None:
+    return None if LENGTH_MIN <= len(password) <= LENGTH_MAX else PASSWORD_RULE
+
+
+def check(problems: Mapping[str, str | None]) -> None:
+    """Raises Invalid with those that are there."""
+    if found := {field: problem for field, problem in problems.items() if problem}:
+        raise Invalid(found)
+
+
+def new_user(form: Mapping[str, str]) -> NewUser:
+    """Raises Invalid."""
+    email, name, role = (form.get(field, "").strip() for field in ("email", "name", "role"))
+    password = form.get("password") or None
+    check(
+        {
+            "email": email_problem(email),
+            "name": name_problem(name),
+            "role": role_problem(role),
+            "password": password_problem(password) if password else None,
+        }
+    )
+    return NewUser(email, name, role, password)
+
+
+def changes(form: Mapping[str, str]) -> dict[str, Any]:
+    """Of `name`, `role`, `is_active` those that were sent.  Raises Invalid."""
+    sent = {field: form[field].strip() for field in ("name", "role", "active") if field in form}
+    active_problem = None if sent.get("active", "true") in ACTIVE else "Either true or false."
+    check(
+        {
+            "name": name_problem(sent["name"]) if "name" in sent else None,
+            "role": role_problem(sent["role"]) if "role" in sent else None,
+            "active": active_problem,
+        }
+    )
+    wanted: dict[str, Any] = {field: sent[field] for field in ("name", "role") if field in sent}
+    if "active" in sent:
+        wanted["is_active"] = ACTIVE[sent["active"]]
+    return wanted
+
+
+def new_password(form: Mapping[str, str]) -> str:
+    """Raises Invalid."""
+    password = form.get("password", "")
+    check({"password": password_problem(password)})
+    return password

@@ -1,0 +1,224 @@
+"""The one entry point, below Flask: own paths to the gateway's app, all others to their service.
+
+Nothing here makes a Flask or werkzeug object for a request that is forwarded; refusals are rendered
+by the app.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import IO, Any
+from urllib.parse import quote, urlsplit
+
+from flask import Flask, g
+
+from common import clock
+from common.config import Config
+from common.errors import Away, Forbidden, NotFound, Refused, TooLarge
+from common.identity import HEADER, Identity, Signer
+from common.web import BODY_MAX, respond
+from gateway import routes, sessions
+from gateway.headers import Door, cookies
+from gateway.sessions import Session
+from gateway.upstream import SAFE, Upstream
+
+Environ = dict[str, Any]
+METHODS = (*SAFE, "POST")
+SMALL = 65_536
+BROKEN_OFF = "The upload broke off; please send it again."
+READ_ONLY_HEADER = "X-Exchange-Read-Only"
+
+
+class NotAllowed(Refused):
+    status = 405
+
+
+class Gateway:
+    """Stands before the app, which answers the gateway's own paths."""
+
+    def __init__(self, app: Flask, settings: Config, door: Door) -> None:
+        self.app = app
+        self.own_pages = app.wsgi_app
+        self.door = door
+        self.signer = Signer(settings.secret_keys)
+        self.upstreams = {
+            name: Upstream(name, settings.service_url(name)) for name in routes.SERVICES
+        }
+        url = urlsplit(settings.public_url)
+        self.scheme = url.scheme
+        self.origin = f"{url.scheme}://{url.netloc}"
+        named = settings.get("GATEWAY_HOSTS").split(",")
+        self.hosts = {name.strip().lower() for name in named} | {url.hostname or ""} - {""}
+
+    def __call__(self, environ: Environ, start_response: Callable) -> Iterable[bytes]:
+        environ["exchange.request_id"] = secrets.token_hex(16)
+        environ["exchange.jar"] = cookies(environ)
+        try:
+            owner = self.admit(environ)
+            if owner == routes.OWN:
+                return self.own_pages(environ, self.own(environ, start_response))
+            return self.forward(owner, environ, start_response)
+        except Refused as refusal:
+            return self.refuse(refusal, environ, start_response)
+
+    def admit(self, environ: Environ) -> str:
+        """The service that may hear this request.  Raises Refused."""
+        host = environ.get("HTTP_HOST", "")
+        if host_name(host) not in self.hosts:
+            environ["HTTP_HOST"] = urlsplit(self.origin).netloc
+            raise Refused("This site is not known under that name.")
+        path: str = environ["PATH_INFO"]
+        if not routes.is_clean(path, str(environ.get("RAW_URI") or path)):
+            raise Refused("This address could not be read.")
+        method = environ["REQUEST_METHOD"]
+        if method not in METHODS:
+            raise NotAllowed("This address does not answer that kind of request.")
+        if method not in SAFE and not self.is_from_here(environ, host):
+            raise Forbidden("This form was sent from another site; nothing was done.")
+        if int(environ.get("CONTENT_LENGTH") or 0) > BODY_MAX:
+            raise TooLarge("That is too large to be taken.")
+        owner = routes.owner_of(path)
+        if owner is None:
+            raise NotFound("There is no such page.")
+        return owner
+
+    def is_from_here(self, environ: Environ, host: str) -> bool:
+        """Whether a page of ours sent this, or a program that is no browser."""
+        origin = environ.get("HTTP_ORIGIN")
+        if origin is not None:
+            return origin in (self.origin, f"{self.scheme}://{host}")
+        return environ.get("HTTP_SEC_FETCH_SITE", "none") in ("same-origin", "none")
+
+    def caller(self, environ: Environ) -> Session | None:
+        """Who is asking, looked up once a request.  Raises Away, also for a request that changes
+        something while the primary is.
+        """
+        if "exchange.caller" not in environ:
+            token = environ["exchange.jar"].get(self.door.session, "")
+            environ["exchange.caller"] = None  # for the page that says why, if this raises
+            environ["exchange.caller"] = sessions.find(token, clock.now())
+        caller = environ["exchange.caller"]
+        if caller and caller.is_read_only and environ["REQUEST_METHOD"] not in SAFE:
+            raise Away("Nothing can be changed just now; please try again in a moment.")
+        return caller
+
+    def identity(self, caller: Session, audience: str, environ: Environ) -> Identity:
+        return Identity(
+            user_id=caller.user_id,
+            name=caller.name,
+            role=caller.role,
+            session_id=caller.id,
+            audience=audience,
+            method=environ["REQUEST_METHOD"],
+            path=environ["PATH_INFO"],
+            request_id=environ["exchange.request_id"],
+            after=self.door.read_seen(environ["exchange.jar"]),
+        )
+
+    def forward(self, owner: str, environ: Environ, start_response: Callable) -> Iterable[bytes]:
+        caller = self.caller(environ)
+        if caller is None:
+            return self.turn_away(environ, start_response)
+        headers = self.door.upwards(
+            environ, environ["exchange.jar"], environ["exchange.request_id"]
+        )
+        headers.append((HEADER, self.signer.sign(self.identity(caller, owner, environ))))
+        if caller.is_read_only:
+            headers.append((READ_ONLY_HEADER, "1"))
+        method = environ["REQUEST_METHOD"]
+        body = None if method in SAFE else body_of(environ, headers)
+        target = routes.target_of(environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
+        answer, content = self.upstreams[owner].ask(method, target, headers, body)
+        sent = self.door.downwards(answer.getheaders(), environ, is_own=False)
+        start_response(f"{answer.status} {answer.reason}", sent)
+        return content
+
+    def own(self, environ: Environ, start_response: Callable) -> Callable:
+        """The app's `start_response`, its headers passed through the same door."""
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable:
+            sent = self.door.downwards(headers, environ, is_own=True)
+            return start_response(status, sent, *([exc_info] if exc_info else []))
+
+        return start
+
+    def refuse(
+        self, refusal: Refused, environ: Environ, start_response: Callable
+    ) -> Iterable[bytes]:
+        """The refusal as the app shows it, with the caller's navigation if they are known."""
+        with self.app.request_context(environ):
+            with suppress(Away):
+                self.caller(environ)
+            caller = environ["exchange.caller"]
+            g.user = caller and self.identity(caller, routes.OWN, environ)
+            answer = respond.error_page(refusal.status, refusal.sentence)
+            answer = self.app.process_response(answer)
+            return answer(environ, self.own(environ, start_response))
+
+    def turn_away(self, environ: Environ, start_response: Callable) -> Iterable[bytes]:
+        """No session: to the login page and back, or 401 for a program."""
+        with self.app.request_context(environ):
+            g.user = None
+            return sign_in_first(environ)(environ, self.own(environ, start_response))
+
+
+def sign_in_first(environ: Environ) -> Any:
+    """303 to the login page, which leads back here; JSON: 401."""
+    if respond.wants_json():
+        return respond.json({"error": "Please sign in first."}, 401)
+    back = environ["PATH_INFO"]
+    if environ["REQUEST_METHOD"] not in SAFE:
+        back = "/"
+    elif environ.get("QUERY_STRING"):
+        back += "?" + environ["QUERY_STRING"]
+    return respond.see_other(f"/login?next={quote(back.encode('latin-1'), safe='/')}")
+
+
+def host_name(host: str) -> str:
+    """Without its port; empty if it is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def body_of(environ: Environ, headers: list[tuple[str, str]]) -> bytes | IO[bytes]:
+    """What the client sends, with its length among the headers: small in one piece, so that it can
+    be sent again; large as it comes.  Raises Refused if it ends early, TooLarge.
+    """
+    is_chunked = not environ.get("CONTENT_LENGTH")
+    length = BODY_MAX + 1 if is_chunked else int(environ["CONTENT_LENGTH"])
+    upload = Upload(environ["wsgi.input"], length)
+    if not is_chunked and length > SMALL:
+        headers.append(("Content-Length", str(length)))
+        return upload  # type: ignore[return-value]
+    content = upload.pull(length)
+    if is_chunked and not upload.left:
+        raise TooLarge("That is too large to be taken.")
+    if not is_chunked and upload.left:
+        raise Refused(BROKEN_OFF)
+    headers.append(("Content-Length", str(len(content))))
+    return content
+
+
+class Upload:
+    """Exactly the promised number of bytes."""
+
+    def __init__(self, source: IO[bytes], length: int) -> None:
+        self.source = source
+        self.left = length
+
+    def read(self, size: int) -> bytes:
+        """The next bytes.  Raises Refused if the client went away before the last one."""
+        chunk = self.pull(min(size, self.left))
+        if not chunk and self.left:
+            raise Refused(BROKEN_OFF)
+        return chunk
+
+    def pull(self, size: int) -> bytes:
+        try:
+            chunk = self.source.read(size)
+        except OSError as error:
+            raise Refused(BROKEN_OFF) from error
+        self.left -= len(chunk)
+        return chunk

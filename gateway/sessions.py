@@ -1,0 +1,131 @@
+"""Sessions are rows: whoever holds the cookie is who the row says, until the row is gone."""
+
+import hashlib
+import secrets
+import time
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from common.db import LOST, Row, deadline
+from common.errors import Away
+from gateway.models import primary, replica
+
+IDLE = timedelta(hours=12)
+LIFE = timedelta(days=7)
+TOUCH = timedelta(minutes=1)
+LOOK_S = 2.0
+AWAY_S = 3.0
+TOKEN_LENGTH = 43
+
+FIND = """
+    SELECT session.id, user_id, email, name, role, last_seen_at
+    FROM session JOIN person ON person.id = user_id
+    WHERE token_sha256 = %s AND is_active AND expires_at > %s AND last_seen_at > %s
+"""
+# The password may have been changed since it was checked: then nothing is opened.
+OPEN = """
+    INSERT INTO session (user_id, token_sha256, created_at, last_seen_at, expires_at,
+                         address, device)
+    SELECT id, %s, %s, %s, %s, %s, %s
+    FROM (SELECT id FROM person WHERE id = %s AND is_active AND password_hash = %s
+          FOR SHARE) AS still
+"""
+
+
+class Session(NamedTuple):
+    """Who is signed in.  Read-only: found on the replica, the primary being away."""
+
+    id: UUID
+    user_id: UUID
+    email: str
+    name: str
+    role: str
+    last_seen_at: datetime
+    is_read_only: bool = False
+
+
+def new_token() -> str:
+    """The cookie's value: 32 bytes nobody can guess."""
+    return secrets.token_urlsafe(32)
+
+
+def sha256(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def find(token: str, now: datetime) -> Session | None:
+    """The live session of this cookie.  Raises Away if neither server answers."""
+    if len(token) != TOKEN_LENGTH:
+        return None
+    params = sha256(token), now, now - IDLE
+    row, is_read_only = look(params)
+    if row is None:
+        return None
+    found = Session(**row, is_read_only=is_read_only)
+    if not is_read_only and found.last_seen_at < now - TOUCH:
+        touch(found.id, now)
+    return found
+
+
+def look(params: tuple) -> tuple[Row | None, bool]:
+    """The row, and whether it is the replica that gave it."""
+    if not primary.is_away:
+        for _ in range(2):  # the kept connection may be a dead one; a new one says the truth
+            try:
+                with deadline(LOOK_S):
+                    return primary.row(FIND, *params), False
+            except LOST:
+                primary.close_quietly()
+                if primary.is_away:
+                    break
+        primary.away_until = time.monotonic() + AWAY_S
+    for _ in range(2):
+        try:
+            with deadline(LOOK_S):
+                return replica.row(FIND, *params), True
+        except LOST:
+            replica.close_quietly()
+    raise Away("We cannot look up who you are just now; please try again in a moment.")
+
+
+def touch(session_id: UUID, now: datetime) -> None:
+    """The session was seen now; once a minute is enough, and losing one is no loss."""
+    try:
+        primary.run(
+            "UPDATE session SET last_seen_at = %s WHERE id = %s AND last_seen_at < %s",
+            now,
+            session_id,
+            now - TOUCH,
+        )
+    except LOST:
+        primary.close_quietly()
+
+
+def start(user: Row, *, address: str, device: str, now: datetime) -> str | None:
+    """A new session's token; None if the person may not sign in any more.  In a transaction."""
+    token = new_token()
+    end_old(user["id"], now)
+    made = (sha256(token), now, now, now + LIFE, address, device)
+    return token if primary.run(OPEN, *made, user["id"], user["password_hash"]) else None
+
+
+def end(token: str) -> None:
+    """This cookie opens nothing any more."""
+    primary.run("DELETE FROM session WHERE token_sha256 = %s", sha256(token))
+
+
+def end_old(user_id: UUID, now: datetime) -> None:
+    primary.run(
+        "DELETE FROM session WHERE user_id = %s AND (expires_at <= %s OR last_seen_at <= %s)",
+        user_id,
+        now,
+        now - IDLE,
+    )
+
+
+def end_all(user_id: UUID, *, keep: UUID | None = None) -> int:
+    """The person's sessions but `keep` are gone; returns how many."""
+    return primary.run(
+        "DELETE FROM session WHERE user_id = %s AND id IS DISTINCT FROM %s", user_id, keep
+    )

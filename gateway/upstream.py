@@ -1,0 +1,206 @@
+"""A service's web as the gateway sees it: kept connections, deadlines, one careful retry."""
+
+import http.client
+import select
+import socket
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from common.errors import Away, Refused
+
+CONNECT_S = 2.0
+READ_S = 30.0
+IDLE_S = 60.0  # the services keep theirs for 75 s
+CHUNK = 65_536
+SAFE = ("GET", "HEAD")
+BROKEN = (BrokenPipeError, ConnectionResetError)
+
+PARTS = {
+    "tracker": "The part that keeps the tasks",
+    "accounting": "The part that moves the money",
+    "analytics": "The part that makes the reports",
+    "mailer": "The part that sends the mail",
+}
+
+
+class Garbled(Refused):
+    """The service broke off, or answered what is no HTTP."""
+
+    status = 502
+
+
+class Slow(Refused):
+    """The service took the request and did not answer in time."""
+
+    status = 504
+
+
+class Unsent(Exception):
+    """The connection broke before the service can have had the whole request."""
+
+
+Headers = list[tuple[str, str]]
+
+
+class Connection(http.client.HTTPConnection):
+    """A connection to a host and port, or to a unix socket."""
+
+    def __init__(self, url: str, connect_s: float = CONNECT_S, read_s: float = READ_S) -> None:
+        self.path = url.removeprefix("unix:") if url.startswith("unix:") else None
+        super().__init__("service" if self.path else urlsplit(url).netloc, timeout=connect_s)
+        self.connect_s, self.read_s = connect_s, read_s
+        self.kept_at = 0.0
+
+    def connect(self) -> None:
+        if self.path:
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(self.connect_s)
+            self.sock.connect(self.path)
+        else:
+            super().connect()
+        self.sock.settimeout(self.read_s)
+
+    def is_usable(self) -> bool:
+        """An idle connection with something to read was closed by the other side."""
+        if time.monotonic() - self.kept_at > IDLE_S:
+            return False
+        poller = select.poll()
+        poller.register(self.sock, select.POLLIN)
+        return not poller.poll(0)
+
+    def send_request(
+        self, method: str, target: str, headers: Headers, body: bytes | IO[bytes] | None
+    ) -> None:
+        """Raises Unsent."""
+        try:
+            self.putrequest(method, target, skip_accept_encoding=True)
+            for name, value in headers:
+                self.putheader(name, value)
+            self.endheaders(body if isinstance(body, bytes) else None)
+        except BROKEN as error:
+            raise Unsent from error
+        if body is not None and not isinstance(body, bytes):
+            self.send_upload(body)
+
+    def send_upload(self, body: IO[bytes]) -> None:
+        while chunk := body.read(CHUNK):
+            try:
+                self.send(chunk)
+            except BROKEN:  # the service has heard enough; its answer says why
+                return
+
+
+class Body:
+    """The rest of an answer, chunk by chunk; whole, its connection is kept for the next one."""
+
+    def __init__(self, upstream: "Upstream", link: Connection, answer: Any) -> None:
+        self.upstream = upstream
+        self.link: Connection | None = link
+        self.answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        while chunk := self.answer.read1(CHUNK):
+            yield chunk
+        if self.link and self.answer.isclosed():
+            self.upstream.keep(self.link, self.answer)
+            self.link = None
+
+    def close(self) -> None:
+        if self.link:
+            self.link.close()
+
+
+Answer = tuple[http.client.HTTPResponse, list[bytes] | Body]
+
+
+class Upstream:
+    """One service."""
+
+    def __init__(self, service: str, url: str) -> None:
+        self.service = service
+        self.url = url
+        self.idle: deque[Connection] = deque()
+
+    def kept(self) -> Connection | None:
+        """The connection used last, if one is still good."""
+        while self.idle:
+            try:
+                link = self.idle.pop()
+            except IndexError:  # another thread took it
+                break
+            if link.is_usable():
+                return link
+            link.close()
+        return None
+
+    def keep(self, link: Connection, answer: Any) -> None:
+        if answer.will_close:
+            link.close()
+        else:
+            link.kept_at = time.monotonic()
+            self.idle.append(link)
+
+    def ask(
+        self, method: str, target: str, headers: Headers, body: bytes | IO[bytes] | None
+    ) -> Answer:
+        """The service's answer.  Sent again only if the first cannot have been taken, or asking
+        twice is harmless.  Raises Away, Garbled, Slow.
+        """
+        if (link := self.kept()) and (body is None or isinstance(body, bytes)):
+            try:
+                return self.exchange(link, method, target, headers, body)
+            except Unsent:
+                pass
+            except Garbled:
+                if method not in SAFE:
+                    raise
+        try:
+            return self.exchange(self.fresh(), method, target, headers, body)
+        except Unsent as error:
+            raise self.away() from error
+
+    def fresh(self) -> Connection:
+        link = Connection(self.url)
+        try:
+            link.connect()
+        except OSError as error:
+            link.close()
+            raise self.away() from error
+        return link
+
+    def exchange(self, link: Connection, method: str, *request: Any) -> Answer:
+        try:
+            return self.talk(link, method, *request)
+        except BaseException as error:
+            link.close()
+            if isinstance(error, TimeoutError):
+                raise Slow(f"{self.name} takes too long to answer.{doubt(method)}") from error
+            if isinstance(error, OSError | http.client.HTTPException):
+                raise Garbled(f"{self.name} broke off its answer.{doubt(method)}") from error
+            raise
+
+    def talk(self, link: Connection, *request: Any) -> Answer:
+        link.send_request(*request)
+        answer = link.getresponse()
+        if answer.length is None or answer.length > CHUNK:
+            return answer, Body(self, link, answer)
+        content = answer.read()
+        self.keep(link, answer)
+        return answer, [content]
+
+    def away(self) -> Away:
+        return Away(f"{self.name} is away just now; please try again in a moment.")
+
+    @property
+    def name(self) -> str:
+        return PARTS[self.service]
+
+
+def doubt(method: str) -> str:
+    """Whoever changed something must know that it may have happened."""
+    if method in SAFE:
+        return " Please try again."
+    return " What you asked for may have been done; please look before you try again."

@@ -1,0 +1,113 @@
+"""The people of the company, for admins."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, g, request
+from flask_login import login_required
+
+from common import clock
+from common.db import Row, Server
+from common.people import ROLES
+from common.web import forms as keyed
+from common.web import found, paging, reading, require, respond
+from gateway import actions, forms
+from gateway.models import USER, primary, store, user
+
+bp = Blueprint("users", __name__)
+
+CHOICES = [(role, role.capitalize()) for role in ROLES]
+COLUMNS = ["id", "email", "name", "role", "active"]
+MATCHING = """
+    FROM person WHERE name || ' ' || email ILIKE ALL (%s::text[])
+    AND (%s::text IS NULL OR role = %s)
+"""
+
+
+@bp.before_request
+@login_required
+def admins_only() -> None:
+    require("admin")
+
+
+def asked() -> tuple[Any, ...]:
+    """What the query filters by: words that all occur in name or address, and a role."""
+    words = request.args.get("q", "").replace("\x00", "").split()
+    patterns = ["%" + escaped(word) + "%" for word in words]
+    role = request.args.get("role") or None
+    return patterns, role, role
+
+
+def escaped(word: str) -> str:
+    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def page_of(db: Server) -> tuple[list[Row], str | None]:
+    key = paging.asked(str, UUID)
+    after = "" if key is None else "AND (name, id) > (%s, %s)"
+    rows = db.rows(
+        f"SELECT {USER} {MATCHING} {after} ORDER BY name, id LIMIT %s",
+        *asked(),
+        *(key or ()),
+        paging.SIZE + 1,
+    )
+    return paging.cut(rows, key=("name", "id"))
+
+
+@bp.get("/users")
+def index() -> Response:
+    now = reading(store)
+    rows, cursor = page_of(now.db)
+    facts = {"users": rows, "next": cursor}
+    return respond.page("gateway/users.html", facts, **around(now.db))
+
+
+def around(db: Server) -> dict[str, Any]:
+    """What the page shows beside the list."""
+    limit = paging.COUNT_MAX + 1
+    count = db.value(
+        f"SELECT count(*) FROM (SELECT {MATCHING} LIMIT %s) AS matching", *asked(), limit
+    )
+    return {"roles": CHOICES, "count": count, "rule": forms.PASSWORD_RULE}
+
+
+@bp.get("/users.csv")
+def as_csv() -> Response:
+    rows = reading(store).db.stream(f"SELECT {USER} {MATCHING} ORDER BY name, id", *asked())
+    return respond.csv_stream("users.csv", COLUMNS, rows)
+
+
+def list_again() -> dict[str, Any]:
+    db = reading(store).db
+    rows, cursor = page_of(db)
+    return {"users": rows, "next": cursor, **around(db)}
+
+
+@bp.post("/users")
+@respond.form("gateway/users.html", list_again)
+def add() -> Response:
+    new = forms.new_user(request.form)
+    made, is_new = keyed.once(primary, lambda: actions.add_user(new, now=clock.now()))
+    where = f"/users/{made['id']}"
+    return respond.done(where, made, message=f"{made['name']} was added.", created=is_new)
+
+
+def one(user_id: UUID) -> dict[str, Any]:
+    person = found(user(reading(store).db, user_id), "user")
+    return {**person}
+
+
+def with_roles(user_id: UUID) -> dict[str, Any]:
+    return {**one(user_id), "roles": CHOICES}
+
+
+@bp.get("/users/<uuid:user_id>")
+def show(user_id: UUID) -> Response:
+    return respond.page("gateway/user.html", one(user_id), roles=CHOICES)
+
+
+@bp.post("/users/<uuid:user_id>")
+@respond.form("gateway/user.html", with_roles)
+def change(user_id: UUID) -> Response:
+    changed = actions.change_user(user_id, forms.changes(request.form), by=g.user.id)
+    return respond.done(f"/users/{user_id}", changed, message=f"{changed['name']} was changed.")
