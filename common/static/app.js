@@ -1,5 +1,5 @@
-// Every page works without this.  With it: times in the reader's zone, parts that keep
-// themselves up to date, no form sent twice by a second click.
+// Every page works without this.  With it: times in the reader's zone, parts that
+// keep themselves up to date, no form sent twice.
 (() => {
   "use strict";
   const doc = document;
