@@ -1,0 +1,55 @@
+"""The books and the business day for which they are open."""
+
+from datetime import date, datetime, timedelta
+
+from accounting.models import Agreed, primary
+from common import clock
+
+# Posting shares the books, so that the open day stays open until it commits; closing has them to
+# itself.
+SHARED = "SELECT pg_advisory_xact_lock_shared(hashtext('books'))"
+ALONE = "SELECT pg_advisory_xact_lock(hashtext('books'))"
+
+OPEN = """
+    INSERT INTO business_day (day, state, opened_at) VALUES (%s, 'open', %s) ON CONFLICT DO NOTHING
+"""
+
+
+def share(now: datetime) -> date:
+    """The open day; it stays open until the transaction around this ends."""
+    # The lock is a statement of its own: the day must be read as of when it was granted.
+    primary.execute_sql(SHARED)
+    return open_day(now)
+
+
+def take(now: datetime) -> date:
+    """The open day; nobody else posts or closes until the transaction around this ends."""
+    primary.execute_sql(ALONE)
+    return open_day(now)
+
+
+def today(now: datetime) -> date:
+    """The date on which `now` falls where the business is."""
+    return clock.day_of(now, Agreed.terms.zone)
+
+
+def open_day(now: datetime) -> date:
+    """The open day; books never opened are opened for today."""
+    found = primary.value("SELECT day FROM business_day WHERE state = 'open'")
+    return found or open_books(today(now), now=now)
+
+
+def open_books(day: date, *, now: datetime) -> date:
+    """Books never opened before are open for `day`; returns the open day."""
+    if not primary.value("SELECT EXISTS (SELECT FROM business_day)"):
+        primary.run(OPEN, day, now)
+    return primary.value("SELECT day FROM business_day WHERE state = 'open'")
+
+
+def open_next(day: date, *, now: datetime) -> None:
+    """The date after `day` is open."""
+    primary.run(
+        "INSERT INTO business_day (day, state, opened_at) VALUES (%s, 'open', %s)",
+        day + timedelta(days=1),
+        now,
+    )

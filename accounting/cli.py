@@ -1,0 +1,82 @@
+"""`exchange accounting …`, `exchange ledger …`, `exchange payouts …`."""
+
+from datetime import datetime
+from uuid import UUID
+
+import click
+
+from accounting import actions, books, models, payouts, verify
+from common import clock, config
+from common.errors import Refused
+from common.money import format_cents
+from common.service import Service
+
+SHOWN_MAX = 50
+
+
+@click.group()
+def ledger() -> None:
+    """Look after the ledger."""
+
+
+@ledger.command("verify")
+def verify_ledger() -> None:
+    """Recompute every balance and total from the transfers and compare."""
+    service.open(config.current())
+    found = list(verify.differences())
+    for sentence in found[:SHOWN_MAX]:
+        click.echo(sentence)
+    if found:
+        raise Refused(f"The ledger does not agree with itself in {len(found):,} places.")
+    click.echo(f"All balances and totals follow from the {verify.count():,} transfers.")
+
+
+@ledger.command()
+@click.argument("transfer", type=click.UUID)
+@click.option("--reason", required=True, help="Why; kept with the reversal.")
+def reverse(transfer: UUID, reason: str) -> None:
+    """Take TRANSFER back by posting its reversal in the open day."""
+    service.open(config.current())
+    made = actions.reverse_transfer(transfer, reason=reason, now=clock.now())
+    amount = format_cents(made["amount_cents"], models.Agreed.terms.currency)
+    click.echo(f"Reversed {amount} in {made['day']} as {made['id']}.")
+
+
+@click.group("payouts")
+def pay() -> None:
+    """Close days and pay them out."""
+
+
+@pay.command()
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Close this open day now.")
+def run(day: datetime | None) -> None:
+    """Close the days that are over, or DAY, and pay everything there is to pay."""
+    service.open(config.current())
+    now = clock.now()
+    if day:
+        actions.close_day(day.date(), by=None, now=now)
+    else:
+        actions.close_due_days(now=now)
+    finished = payouts.pay_all(now=now)
+    for row in payouts.runs(finished):
+        amount = format_cents(row["paid_cents"], models.Agreed.terms.currency)
+        click.echo(f"{row['day']}: {amount} paid, {row['total']:,} workers settled.")
+    with models.primary.atomic():
+        opened = books.share(now)
+    click.echo(f"{'' if finished else 'Nothing to pay. '}The books are open for {opened}.")
+
+
+service = Service(
+    name="accounting",
+    app="accounting.app:create_app",
+    store=models.store,
+    handlers="accounting.handlers:HANDLERS",
+    listens=("gateway", "tracker", "mailer"),
+    has_relay=True,
+    has_jobs=True,
+    tick="accounting.jobs.tick",
+    tick_s=30,
+    connect=models.agree,
+    demo="accounting.demo:play",
+    commands=(ledger, pay),
+)

@@ -1,0 +1,17 @@
+"""Accounting's part in the demo company's history."""
+
+from datetime import datetime
+
+from accounting import actions, books, payouts
+
+LAST_CLOSED = 1
+
+
+def play(step: int, phase: str, moment: datetime) -> None:
+    """The books are opened on the first morning; the first two evenings their day is paid out."""
+    day = books.today(moment)
+    if phase == "morning" and step == 0:
+        books.open_books(day, now=moment)
+    if phase == "evening" and step <= LAST_CLOSED:
+        actions.close_day(day, by=None, now=moment)
+        payouts.pay_all(now=moment)

@@ -1,0 +1,117 @@
+"""Paying a closed day out: every batch its own commit, with the cursor in it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from accounting.models import CASH, Agreed, outbox, primary
+from common.db import LOST, Row, deadline
+from common.events import PayoutMade
+
+BATCH = 2000
+BATCH_S = 60.0
+FIRST = UUID(int=0)
+
+# Earlier days first: what a worker is paid for a day depends on what was carried into it.
+NEXT = "SELECT * FROM payout_run WHERE state <> 'done' ORDER BY day LIMIT 1 FOR UPDATE"
+
+PAY = f"""
+    WITH due AS (
+        SELECT worker_id, fees_cents, rewards_cents, payouts_cents, account.carried_cents
+               + rewards_cents - fees_cents - payouts_cents AS balance_cents
+        FROM total JOIN account ON account.id = worker_id
+        WHERE day = %s AND total.carried_cents IS NULL AND worker_id > %s
+        ORDER BY worker_id LIMIT %s
+    ), paid AS (
+        INSERT INTO transfer (kind, debit_id, credit_id, worker_id, amount_cents, day, occurred_at,
+                              posted_at)
+        SELECT 'payout', worker_id, '{CASH}', worker_id, balance_cents, %s, %s, %s
+        FROM due WHERE balance_cents > 0 ORDER BY worker_id RETURNING id, worker_id
+    ), carried AS (
+        UPDATE account SET carried_cents = least(balance_cents, 0)
+        FROM due WHERE account.id = worker_id
+    ), settled AS (
+        UPDATE total SET carried_cents = least(balance_cents, 0),
+                         payouts_cents = total.payouts_cents + greatest(balance_cents, 0)
+        FROM due WHERE total.worker_id = due.worker_id AND day = %s
+    )
+    SELECT due.*, paid.id AS payout_id FROM due LEFT JOIN paid USING (worker_id) ORDER BY worker_id
+"""
+ADVANCE = """
+    UPDATE payout_run SET state = 'running', started_at = coalesce(started_at, %s), error = NULL,
+        done = done + %s, paid_cents = paid_cents + %s, worker_id = %s
+    WHERE id = %s
+"""
+FINISH = "UPDATE payout_run SET state = 'done', finished_at = %s WHERE id = %s"
+FAIL = """
+    UPDATE payout_run SET state = 'failed', error = %s
+    WHERE id = (SELECT id FROM payout_run WHERE state <> 'done' ORDER BY day LIMIT 1)
+"""
+CLOSE = """
+    UPDATE business_day SET state = 'closed', closed_at = %s,
+        workers_in_minus = (SELECT count(*) FROM account WHERE carried_cents < 0)
+    WHERE day = %s
+"""
+
+
+def pay_all(*, now: datetime) -> list[UUID]:
+    """Every run there is has been paid to the end, in the order of their days; returns the ids of
+    those finished here.  Safe to call anywhere, twice, at once.
+    """
+    finished = []
+    while run := pay_batch(now=now):
+        if run["state"] == "done":
+            finished.append(run["id"])
+    return finished
+
+
+def pay_batch(*, now: datetime, limit: int = BATCH) -> Row | None:
+    """The earliest unfinished run is one batch further, or done and its day closed; returns it.
+    None: there was nothing to pay, or another payer finished it just now.
+    """
+    try:
+        with deadline(BATCH_S), primary.atomic():
+            run = primary.row(NEXT)
+            return advance(run, now=now, limit=limit) if run else None
+    except LOST:
+        raise
+    except Exception as error:
+        primary.run(FAIL, f"{type(error).__name__}: {error}")
+        raise
+
+
+def advance(run: Row, *, now: datetime, limit: int) -> Row:
+    """The next `limit` workers of the locked run are paid or carried over, and told of."""
+    day, after = run["day"], run["worker_id"] or FIRST
+    due = primary.rows(PAY, day, after, limit, day, now, now, day)
+    paid = [worker for worker in due if worker["payout_id"]]
+    outbox.add_all(payout_made(run, worker, now) for worker in paid)
+    paid_cents = sum(worker["balance_cents"] for worker in paid)
+    last = due[-1]["worker_id"] if due else run["worker_id"]
+    primary.run(ADVANCE, now, len(due), paid_cents, last, run["id"])
+    if len(due) < limit:
+        primary.run(FINISH, now, run["id"])
+        primary.run(CLOSE, now, day)
+    return primary.rows("SELECT * FROM payout_run WHERE id = %s", run["id"])[0]
+
+
+def payout_made(run: Row, worker: Row, now: datetime) -> PayoutMade:
+    # A payout taken back on this day was never the worker's, so it counts as carried into the day.
+    moved_cents = worker["rewards_cents"] - worker["fees_cents"]
+    return PayoutMade(
+        payout_id=worker["payout_id"],
+        payout_run_id=run["id"],
+        worker_id=worker["worker_id"],
+        day=run["day"],
+        carried_cents=worker["balance_cents"] - moved_cents,
+        fees_cents=worker["fees_cents"],
+        rewards_cents=worker["rewards_cents"],
+        amount_cents=worker["balance_cents"],
+        currency=Agreed.terms.currency,
+        paid_at=now,
+    )
+
+
+def runs(ids: list[UUID]) -> list[Row]:
+    """The runs, in the order of their days."""
+    wanted = [str(each) for each in ids]
+    return primary.rows("SELECT * FROM payout_run WHERE id = ANY(%s::uuid[]) ORDER BY day", wanted)

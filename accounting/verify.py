@@ -1,0 +1,95 @@
+"""Whether everything kept beside the transfers is what the transfers say."""
+
+from collections.abc import Iterator
+
+from accounting.models import primary
+from common.db import deadline
+
+PATIENCE_S = 1800
+
+# Each a chain's link: totals against transfers, what was carried against totals, and so on.  Every
+# statement returns a sentence a row that is wrong.
+TOTALS = """
+    SELECT format('worker %%s on %%s: total %%s, transfers %%s', worker_id, day,
+                  (total.fees_cents, total.rewards_cents, total.payouts_cents),
+                  (recount.fees_cents, recount.rewards_cents, recount.payouts_cents))
+    FROM total FULL JOIN recount USING (worker_id, day)
+    WHERE (total.fees_cents, total.rewards_cents, total.payouts_cents) IS DISTINCT FROM
+          (recount.fees_cents, recount.rewards_cents, recount.payouts_cents)
+    ORDER BY day, worker_id
+"""
+CARRIED = """
+    SELECT format('worker %%s on %%s: carried %%s, totals %%s', worker_id, day, carried_cents, due)
+    FROM (
+        SELECT *, sum(rewards_cents - fees_cents - payouts_cents)
+                  OVER (PARTITION BY worker_id ORDER BY day) AS due
+        FROM total
+    ) AS running JOIN business_day USING (day)
+    WHERE carried_cents <> due OR (carried_cents IS NULL AND state = 'closed')
+          OR (carried_cents IS NOT NULL AND state = 'open')
+    ORDER BY day, worker_id
+"""
+ACCOUNTS = """
+    SELECT format('account %%s: carried %%s, totals %%s', name, carried_cents, due)
+    FROM account LEFT JOIN (
+        SELECT worker_id, sum(rewards_cents - fees_cents - payouts_cents)
+                          FILTER (WHERE carried_cents IS NOT NULL) AS due
+        FROM total GROUP BY worker_id
+    ) AS passed ON worker_id = account.id
+    WHERE carried_cents <> coalesce(due, 0) ORDER BY name
+"""
+DAYS = """
+    WITH spans AS (
+        SELECT day, lead(day, 1, 'infinity') OVER (PARTITION BY worker_id ORDER BY day) AS next_day,
+               carried_cents
+        FROM total
+    ), due AS (
+        SELECT business_day.day, coalesce(sum(total.fees_cents), 0) AS fees_cents,
+               coalesce(sum(total.rewards_cents), 0) AS rewards_cents,
+               (SELECT count(*) FROM spans WHERE carried_cents < 0
+                AND spans.day <= business_day.day AND business_day.day < next_day) AS workers
+        FROM business_day LEFT JOIN total USING (day) WHERE state <> 'open'
+        GROUP BY business_day.day
+    )
+    SELECT format('day %%s: fees, rewards, workers in minus %%s, totals %%s', day,
+                  (kept.fees_cents, kept.rewards_cents, workers_in_minus),
+                  (due.fees_cents, due.rewards_cents, workers))
+    FROM due JOIN business_day AS kept USING (day)
+    WHERE (kept.fees_cents, kept.rewards_cents) <> (due.fees_cents, due.rewards_cents)
+          OR (state = 'closed' AND workers_in_minus <> workers)
+    ORDER BY day
+"""
+RUNS = """
+    SELECT format('payout run of %%s: done %%s, paid %%s; payouts done %%s, paid %%s', day,
+                  run.done, paid_cents, due.done, due.cents)
+    FROM payout_run AS run CROSS JOIN LATERAL (
+        SELECT (SELECT count(carried_cents) FROM total WHERE day = run.day) AS done,
+               (SELECT coalesce(sum(amount_cents), 0) FROM transfer
+                WHERE kind = 'payout' AND day = run.day) AS cents
+    ) AS due
+    WHERE (run.done, paid_cents) <> (due.done, due.cents) ORDER BY day
+"""
+OTHERS = """
+    SELECT format('transfer %%s, posted in %%s, reverses %%s, which it does not mirror', back.id,
+                  back.day, back.reverses_id)
+    FROM transfer AS back LEFT JOIN transfer AS paid ON paid.id = back.reverses_id
+    WHERE back.kind = 'reversal'
+      AND (back.debit_id, back.credit_id, back.worker_id, back.amount_cents) IS DISTINCT FROM
+          (paid.credit_id, paid.debit_id, paid.worker_id, paid.amount_cents)
+"""
+CHECKS = (TOTALS, CARRIED, ACCOUNTS, DAYS, RUNS, OTHERS)
+
+
+def differences() -> Iterator[str]:
+    """A sentence for each row that does not follow from the transfers, all at one moment."""
+    with deadline(PATIENCE_S), primary.atomic():
+        primary.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        for check in CHECKS:
+            for (sentence,) in primary.execute_sql(check, ()):
+                yield sentence
+
+
+def count() -> int:
+    """How many transfers there are."""
+    with deadline(PATIENCE_S):
+        return primary.value("SELECT count(*) FROM transfer")

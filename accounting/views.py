@@ -1,0 +1,89 @@
+"""Payout runs: closing the open day, and what became of those closed."""
+
+from datetime import date
+from uuid import UUID
+
+from flask import Blueprint, Response, g, request
+
+from accounting import actions, books, forms, reports
+from accounting.models import primary, store
+from common import clock, jobs
+from common.db import Row
+from common.web import found, paging, reading, require, respond
+from common.web.forms import once
+
+bp = Blueprint("accounting", __name__)
+
+RUN = ("id", "day", "state", "total", "done", "paid_cents")
+PAYOUT = ("worker", "amount_cents", "letter")
+PAID_SIZE = 50
+
+
+@bp.before_request
+def only_accountants() -> None:
+    require("accountant", "admin")
+
+
+@bp.get("/payout-runs")
+def index() -> Response:
+    return respond.page("accounting/payout_runs.html", listed(), beside=beside)
+
+
+def listed() -> Row:
+    asked = paging.asked(date)
+    before = asked[0] if asked else date.max
+    rows = reports.runs(reading(store).db, before=before, limit=paging.SIZE + 1)
+    page, next_page = paging.cut(rows, key=("day",))
+    return {"payout_runs": page, "next": next_page}
+
+
+def beside() -> Row:
+    """What the page shows beside the list: the open day and what closing it would do."""
+    source = reading(store)
+    preview = reports.preview(source.db)
+    return {"preview": preview, "today": books.today(clock.now()), **source.age}
+
+
+def listed_again() -> Row:
+    return {**listed(), "beside": beside}
+
+
+@bp.post("/payout-runs")
+@respond.form("accounting/payout_runs.html", listed_again)
+def close() -> Response:
+    day = forms.day_to_close(request.form)
+
+    def make() -> Row:
+        made = actions.close_day(day, by=g.user.id, now=clock.now())
+        return {name: made[name] for name in RUN}
+
+    run, is_new = once(primary, make)
+    if is_new:
+        jobs.wake("accounting", "accounting.jobs.tick")
+    message = f"The books of {day} are closed; payouts are on their way."
+    return respond.done(f"/payout-runs/{run['id']}", run, message=message, created=is_new)
+
+
+@bp.get("/payout-runs/<uuid:run_id>")
+def show(run_id: UUID) -> Response:
+    source = reading(store)
+    run = found(reports.run(source.db, run_id), "payout run")
+    asked = paging.asked(UUID)
+    after = asked[0] if asked else reports.FIRST
+    rows = reports.payouts(source.db, run["day"], after=after, limit=PAID_SIZE + 1)
+    page, next_page = paging.cut(rows, PAID_SIZE, key=("worker_id",))
+    facts = {**run, "payouts": [reports.payout(row) for row in page], "next": next_page}
+    return respond.page("accounting/payout_run.html", facts, **source.age)
+
+
+@bp.get("/payout-runs.csv")
+def index_csv() -> Response:
+    return respond.csv_stream("payout-runs.csv", list(RUN), reports.all_runs(reading(store).db))
+
+
+@bp.get("/payout-runs/<uuid:run_id>.csv")
+def show_csv(run_id: UUID) -> Response:
+    db = reading(store).db
+    run = found(reports.run(db, run_id), "payout run")
+    rows = map(reports.payout, reports.all_payouts(db, run["day"]))
+    return respond.csv_stream(f"payouts-{run['day']}.csv", list(PAYOUT), rows)
