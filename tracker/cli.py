@@ -1,7 +1,72 @@
 """The tracker's processes and commands."""
 
+from pathlib import Path
+from uuid import UUID
+
+import click
+
+from common import chance, clock, config
+from common.db import deadline
+from common.errors import Refused
 from common.service import Service
-from tracker.models import store
+from tracker.models import primary, store
+
+STATEMENT_S = 60
+SHOWN_MAX = 20
+FIRST_MANAGER = """
+    SELECT id FROM person WHERE is_active AND role IN ('manager', 'admin')
+        AND (%s::uuid IS NULL OR id = %s) ORDER BY role, id LIMIT 1
+"""
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--by", type=click.UUID, help="Who adds them; else the first admin.")
+def import_command(file: Path, by: UUID | None) -> None:
+    """Add a task for each row of FILE, a CSV of any size with the column title."""
+    from tracker import actions, importing
+
+    service.open(config.current())
+    adder = primary.value(FIRST_MANAGER, by, by)
+    if adder is None:
+        raise Refused("There is no such active manager or admin to add them.")
+    report = importing.Report()
+    with (
+        deadline(STATEMENT_S),
+        open(file, "rb") as source,
+        click.progressbar(length=2 * file.stat().st_size, label="Importing") as bar,
+    ):
+        importing.check_text(source, bar.update)
+        for batch in importing.batches(source, report):
+            report.added += actions.import_tasks(
+                batch, by=adder, now=clock.now(), seed=chance.new_seed()
+            )
+            bar.update(source.tell() + file.stat().st_size - bar.pos)
+    click.echo(f"{report.added:,} tasks added, {len(report.refused):,} rows refused.")
+    for refused in report.refused[:SHOWN_MAX]:
+        click.echo(f"  row {refused['row']}: {refused['reason']}")
+    if (more := len(report.refused) - SHOWN_MAX) > 0:
+        click.echo(f"  and {more:,} more")
+
+
+@click.group("reassignments")
+def reassignments_group() -> None:
+    """Look into runs of deals."""
+
+
+@reassignments_group.command("check")
+@click.argument("run", type=click.UUID)
+def check(run: UUID) -> None:
+    """Draw again every deal of RUN that is still its task's last, and compare."""
+    from tracker import reassignments
+
+    service.open(config.current())
+    with deadline(STATEMENT_S):
+        checked, different = reassignments.mismatches(primary, run)
+    click.echo(f"{checked - different:,} of {checked:,} deals agree.")
+    if different:
+        raise Refused(f"{different:,} deals do not follow from the seed.")
+
 
 service = Service(
     name="tracker",
@@ -13,4 +78,6 @@ service = Service(
     has_jobs=True,
     tick="tracker.jobs.tick",
     tick_s=10,
+    demo="tracker.demo:play",
+    commands=(import_command, reassignments_group),
 )
