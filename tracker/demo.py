@@ -3,7 +3,7 @@
 import random
 from datetime import datetime, timedelta
 
-from common import chance, clock
+from common import chance
 from tracker import actions, forms
 from tracker.models import primary
 
@@ -49,7 +49,6 @@ TITLES = (
     "取引先に見本を送る",
     "إعداد قائمة الموردين الجدد",
 )
-MORNING = timedelta(hours=3)
 PEOPLE = "SELECT id FROM person WHERE is_active ORDER BY id"
 HELD = "SELECT task_id, assignee_id FROM deal ORDER BY task_id"
 
@@ -66,10 +65,8 @@ def play(step: int, phase: str, moment: datetime) -> None:
 def add_some(chosen: random.Random, moment: datetime) -> None:
     people = [row["id"] for row in primary.rows(PEOPLE)]
     titles = chosen.sample(TITLES, chosen.randint(20, 30))
-    # What is not in the past yet happens now.
-    latest = clock.now()
     for n, title in enumerate(titles):
-        now = min(moment + MORNING * n / len(titles), max(moment, latest))
+        now = moment - timedelta(minutes=5 * (len(titles) - n))
         draft = forms.draft({"title": title})
         actions.add_task(draft, by=chosen.choice(people), now=now, seed=chance.new_seed())
 
