@@ -97,17 +97,30 @@ def end_all(state: State) -> None:
 
 def end(state: State, names: Collection[str], patience: float) -> None:
     """Nothing of these children is left: leaders were asked, the rest killed after `patience` s."""
-    members = family(state)
-    leaders = [p for name in names for p in members[name] if is_leader(p)]
-    for name in names:
-        for process in members[name] if patience else ():
-            if process in leaders:
-                ask(process, name)
-    psutil.wait_procs(leaders, timeout=patience)
+    members = family(state) if patience else {}
+    leaders = [(p, name) for name in names for p in members.get(name, ()) if is_leader(p)]
+    for process, name in leaders:
+        ask(process, name)
+    wait_for([process for process, _ in leaders], patience)
     while rest := [p for name, group in family(state).items() if name in names for p in group]:
         for process in rest:
             tell(process, signal.SIGKILL)
-        psutil.wait_procs(rest, timeout=1)
+        wait_for(rest, 1)
+
+
+def wait_for(processes: Collection[psutil.Process], patience: float) -> None:
+    """None of them lives, or `patience` seconds are over."""
+    deadline = time.monotonic() + patience
+    while any(map(lives, processes)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def lives(process: psutil.Process) -> bool:
+    """A zombie is not: in a container there may be nobody who ever reaps it."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def is_leader(process: psutil.Process) -> bool:

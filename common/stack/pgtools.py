@@ -13,11 +13,11 @@ from common.stack.wheels import wheel
 
 
 def owner(folder: Path) -> tuple[int, int]:
-    """Whom the data in `folder` belong to, or shall: nobody, where we are root."""
+    """Whom the data in `folder` belong to or, where we are root, shall belong to."""
     if folder.exists() and (found := folder.stat()).st_uid:
         return found.st_uid, found.st_gid
-    user = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
-    return user.pw_uid, user.pw_gid
+    nobody = pwd.getpwnam("nobody")
+    return nobody.pw_uid, nobody.pw_gid
 
 
 def give(path: Path, folder: Path) -> None:
@@ -65,7 +65,11 @@ def init_sql(secret: str) -> str:
 
     The reader gets no more than CONNECT here: each service grants it its reports.
     """
-    lines = ["REVOKE ALL ON SCHEMA public FROM PUBLIC;", "CREATE EXTENSION pg_trgm;"]
+    lines = [
+        f"ALTER ROLE postgres PASSWORD '{derive(secret, 'postgres')}';",
+        "REVOKE ALL ON SCHEMA public FROM PUBLIC;",
+        "CREATE EXTENSION pg_trgm;",
+    ]
     for role in (*OWNERS, "analytics"):
         lines.append(f"CREATE ROLE {role} LOGIN PASSWORD '{derive(secret, role)}';")
     for name in OWNERS:

@@ -35,6 +35,10 @@ SETTINGS = {
     "synchronous_commit": "on",
     "jit": "off",
 }
+HBA = """\
+host all all 127.0.0.1/32 scram-sha-256
+host replication postgres 127.0.0.1/32 scram-sha-256
+"""
 SLOT = "standby"
 
 
@@ -107,6 +111,10 @@ class Postgres:
             return False
         return True
 
+    @property
+    def sync(self) -> tuple[str, ...]:
+        return ("--no-sync",) if self.fast else ()
+
     def prepare(self) -> None:
         """It has data fit for its role.  A standby may need its primary up for that."""
         if self.is_primary:
@@ -122,8 +130,8 @@ class Postgres:
             return
         data = fresh_folder(self.folder)
         locale = ("--locale-provider=builtin", "--locale=C.UTF-8", "--encoding=UTF8")
-        login = ("-U", "postgres", "-A", "scram-sha-256", "--pwfile=/dev/stdin")
-        run(data, "initdb", "-D", str(data), *locale, *login, text=self.password)
+        run(data, "initdb", "-D", str(data), "-U", "postgres", "-A", "trust", *locale, *self.sync)
+        (data / "pg_hba.conf").write_text(HBA)
         with open(data / "postgresql.conf", "a") as file:
             file.write("include_if_exists 'exchange.conf'\n")
         single = ("--single", "-c", "exit_on_error=true", "-D", str(data), "template1")
@@ -133,7 +141,7 @@ class Postgres:
     def copy(self) -> None:
         """It is a copy of the primary that follows it."""
         data = fresh_folder(self.folder)
-        stream = ("-X", "stream", "-S", SLOT, "--checkpoint=fast")
+        stream = ("-X", "stream", "-S", SLOT, "--checkpoint=fast", *self.sync)
         backup = ("-D", str(data), "-d", self.source, *stream)
         run(data, "pg_basebackup", *backup, password=self.password)
         self.follow(data)

@@ -54,7 +54,7 @@ class State:
         """The state in `folder`; None: in EXCHANGE_STATE, or `.state` of the working directory."""
         if isinstance(folder, State):
             return folder
-        return cls(Path(folder or os.environ.get("EXCHANGE_STATE") or ".state").absolute())
+        return cls(Path(folder or os.environ.get("EXCHANGE_STATE") or ".state").resolve())
 
     @property
     def env_file(self) -> Path:

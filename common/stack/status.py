@@ -9,7 +9,7 @@ import psutil
 import psycopg2
 
 from common.db import deadline
-from common.stack.child import Child
+from common.stack.child import Child, lives
 from common.stack.state import OWNERS, SERVERS, State, load_env, replace
 
 # A standby that receives nothing cannot say how late it is; one with nothing to replay is not late.
@@ -34,7 +34,8 @@ def record(state: State, children: Iterable[Child], stopping: bool = False) -> N
 def born(pid: int | None) -> float | None:
     """When the live process `pid` started; None: there is none.  Tells it from a later namesake."""
     try:
-        return psutil.Process(pid).create_time() if pid else None
+        process = psutil.Process(pid) if pid else None
+        return process.create_time() if process and lives(process) else None
     except psutil.Error:
         return None
 

@@ -90,12 +90,17 @@ def until(holds: Callable[[], Any], seconds: float = 10) -> None:
         time.sleep(0.05)
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Up]]:
-    """`start()` brings a stack up in the test's folder, and what is left of it ends with the test."""
+def start(home: Path) -> Iterator[Callable[..., Up]]:
+    """`start()` brings a stack up that ends with the test; its data serve the whole module."""
     started: list[Up] = []
 
-    def start(folder: Path = tmp_path, port: int | None = None) -> Up:
+    def start(folder: Path = home, port: int | None = None) -> Up:
         started.append(Up(folder, port))
         return started[-1]
 
@@ -107,7 +112,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Up]]:
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """One stack for all tests of a module."""
+    """One stack that runs through all tests of a module."""
     up = Up(tmp_path_factory.mktemp("up")).wait_until_ready()
     yield up
     up.end()

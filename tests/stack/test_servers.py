@@ -1,4 +1,6 @@
 import os
+import pwd
+import signal
 import smtplib
 import subprocess
 import sys
@@ -9,9 +11,10 @@ import psycopg2
 import pytest
 import redis
 
+from common.stack import unroot
 from common.stack.child import family
 from common.stack.servers import Servers
-from common.stack.state import State, StackError, load_env
+from common.stack.state import StackError, State, load_env
 from common.stack.status import status
 from tests.stack.conftest import until
 
@@ -117,18 +120,38 @@ def test_the_callers_environment_wins_but_for_addresses(
 def test_status_answers_while_the_standby_hangs(servers: Servers):
     standby = servers.children["postgres-standby"].process
     assert standby
-    os.kill(standby.pid, 19)
+    os.kill(standby.pid, signal.SIGSTOP)
     try:
         began = time.monotonic()
         assert status(servers.state)["databases"]["tracker"]["lag_s"] is None
         assert time.monotonic() - began < 3
     finally:
-        os.kill(standby.pid, 18)
+        os.kill(standby.pid, signal.SIGCONT)
+
+
+ORDINARY = """
+import os, sys
+from common.stack.servers import Servers
+assert os.geteuid()
+for _ in range(2):
+    with Servers(sys.argv[1], fast=True):
+        print("up")
+"""
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_it_runs_as_an_ordinary_user_too(tmp_path: Path):
-    home = tmp_path / "home"
-    home.mkdir()
-    os.chown(home, 4321, 4321)
-    ...
+def test_an_ordinary_user_and_then_root_may_run_it(tmp_path: Path):
+    user = pwd.getpwnam("daemon")
+    os.chown(tmp_path, user.pw_uid, user.pw_gid)
+    become = [sys.executable, unroot.__file__, str(user.pw_uid), str(user.pw_gid)]
+
+    done = subprocess.run(
+        [*become, sys.executable, "-c", ORDINARY, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "up\nup\n"), done.stderr
+    with Servers(tmp_path, fast=True) as env:
+        assert query(env["MAILER_REPLICA_URL"], "SELECT 1") == [(1,)]

@@ -3,7 +3,6 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 from common.stack import control
 from common.stack.child import family
@@ -79,7 +78,7 @@ def test_a_port_of_somebody_else_is_refused(start: Callable[..., Up]):
 
 def test_ctrl_c_ends_everything_and_the_data_stay(start: Callable[..., Up]):
     first = start().wait_until_ready()
-    first.query("TRACKER_DATABASE_URL", "CREATE TABLE kept AS SELECT 3 AS number")
+    first.query("TRACKER_DATABASE_URL", "CREATE TABLE ended AS SELECT 3 AS number")
 
     assert first.end() == 0
     assert first.pids() == []
@@ -88,7 +87,7 @@ def test_ctrl_c_ends_everything_and_the_data_stay(start: Callable[..., Up]):
     assert down["databases"]["tracker"]["lag_s"] is None
 
     again = start().wait_until_ready()
-    assert again.query("TRACKER_DATABASE_URL", "SELECT number FROM kept") == 3
+    assert again.query("TRACKER_DATABASE_URL", "SELECT number FROM ended") == 3
 
 
 def test_a_killed_launcher_leaves_no_orphans_and_good_data(start: Callable[..., Up]):
@@ -115,7 +114,7 @@ def test_a_killed_supervisor_takes_everything_along(start: Callable[..., Up]):
     assert stack.pids() == []
 
 
-def test_what_both_left_behind_is_ended_by_the_next_start(start: Callable[..., Up], tmp_path: Path):
+def test_what_both_left_behind_is_ended_by_the_next_start(start: Callable[..., Up]):
     first = start().wait_until_ready()
     left = set(first.pids())
     supervisor = subprocess.check_output(["pgrep", "-P", str(first.launcher.pid)])
