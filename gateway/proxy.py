@@ -47,8 +47,8 @@ class Gateway:
         url = urlsplit(settings.public_url)
         self.scheme = url.scheme
         self.origin = f"{url.scheme}://{url.netloc}"
-        named = settings.get("GATEWAY_HOSTS").split(",")
-        self.hosts = {name.strip().lower() for name in named} | {url.hostname or ""} - {""}
+        named = f"{url.hostname},{settings.get('GATEWAY_HOSTS')}".split(",")
+        self.hosts = {name.strip().lower() for name in named} - {""}
 
     def __call__(self, environ: Environ, start_response: Callable) -> Iterable[bytes]:
         environ["exchange.request_id"] = secrets.token_hex(16)

@@ -104,7 +104,10 @@ class Body:
     def __iter__(self) -> Iterator[bytes]:
         while chunk := self.answer.read1(CHUNK):
             yield chunk
-        if self.link and self.answer.isclosed():
+        if self.answer.length:
+            # The status has been sent; only a broken connection can tell the client.
+            raise ConnectionError(f"{self.upstream.service} broke off a long answer")
+        if self.link:
             self.upstream.keep(self.link, self.answer)
             self.link = None
 
