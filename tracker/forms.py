@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from common.errors import Invalid
@@ -17,16 +18,24 @@ def draft(fields: Mapping[str, str | None]) -> Draft:
     """The task that `title`, `jira_id` and `description` describe.  Raises Invalid."""
     typed = {name: (fields.get(name) or "").strip() for name in ("title", "jira_id", "description")}
     key, title = domain.split_key(typed["title"])
-    key = typed["jira_id"] or key
+    key, other = typed["jira_id"] or key, key
     description = typed["description"].replace("\r\n", "\n").replace("\r", "\n")
     problems = {
         "title": title_problem(title),
-        "jira_id": key_problem(key),
+        "jira_id": key_problem(key, other),
         "description": description_problem(description),
     }
     if found := {name: problem for name, problem in problems.items() if problem}:
         raise Invalid(found)
     return Draft(title, key, description)
+
+
+def changed(task: Mapping[str, Any], fields: Mapping[str, str]) -> Draft:
+    """The task with the fields that were sent; a key in a new title replaces the old one."""
+    was = {name: task[name] for name in ("title", "jira_id", "description")}
+    if domain.split_key(fields.get("title", ""))[0]:
+        was["jira_id"] = None
+    return draft({**was, **{name: fields[name] for name in was if name in fields}})
 
 
 def title_problem(title: str) -> str:
@@ -37,10 +46,10 @@ def title_problem(title: str) -> str:
     return control_problem(title, "A title")
 
 
-def key_problem(key: str | None) -> str:
+def key_problem(key: str | None, in_title: str | None) -> str:
     if key and (len(key) > domain.KEY_MAX or not domain.KEY.fullmatch(key)):
         return "A key looks like SHOP-12: capital letters, a hyphen, a number."
-    return ""
+    return f"The title says {in_title}." if in_title not in (None, key) else ""
 
 
 def description_problem(description: str) -> str:

@@ -104,10 +104,8 @@ def task_again(task_id: UUID) -> Mapping[str, Any]:
 def edit(task_id: UUID) -> Response:
     task = tasks.one(primary, task_id)
     domain.check_may_edit(task["added_by"]["id"], by=g.user.id, role=g.user.role)
-    fields = {name: request.form.get(name, task[name]) for name in importing.FIELDS}
-    is_changed = actions.edit_task(
-        task_id, forms.draft(fields), by=g.user.id, role=g.user.role, now=clock.now()
-    )
+    draft = forms.changed(task, request.form)
+    is_changed = actions.edit_task(task_id, draft, by=g.user.id, role=g.user.role, now=clock.now())
     message = "The task was changed." if is_changed else "Nothing was different."
     return respond.done(at(task_id), tasks.one(primary, task_id), message=message)
 

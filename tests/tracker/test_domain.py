@@ -12,7 +12,10 @@ from common.errors import Conflict, Forbidden, Invalid
 from tracker import domain, forms
 from tracker.models import primary
 
-DRAW = "SELECT worker_ids[1 + draw('deal', %s, %s, cardinality(worker_ids))] FROM (SELECT %s::uuid[] AS worker_ids) AS roster"
+DRAW = """
+    SELECT worker_ids[1 + draw('deal', %s, %s, cardinality(worker_ids))]
+    FROM (SELECT %s::uuid[] AS worker_ids) AS roster
+"""
 
 
 @how(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
