@@ -53,7 +53,8 @@ def batches(file: IO[bytes], report: Report, size: int = BATCH) -> Iterator[list
 
 def rows(file: IO[bytes]) -> Iterator[tuple[int, dict[str, str], int]]:
     """`(row number from 1, {column: cell}, how many cells are beyond the header)`."""
-    reader = csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""))
+    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
+    reader = csv.reader(text)
     try:
         header = [name.strip().casefold() for name in next(reader, [])]
         if "title" not in header:
@@ -66,6 +67,8 @@ def rows(file: IO[bytes]) -> Iterator[tuple[int, dict[str, str], int]]:
     except csv.Error as error:
         problem = f"Line {reader.line_num} of the file cannot be read: {error}."
         raise Invalid({"file": problem}) from None
+    finally:
+        text.detach()  # or it would close the caller's file
 
 
 def drafted(number: int, cells: dict[str, str], surplus: int, report: Report) -> Draft | None:

@@ -76,7 +76,7 @@ def count(db: Server, wanted: Filter, limit: int) -> int:
     """How many there are, counted up to `limit`."""
     where, params = wanted.where()
     source = "standing" + (" JOIN task ON task.id = task_id" if wanted.words else "")
-    sql = f"SELECT count(*) FROM (SELECT FROM {source} WHERE {where} LIMIT %s) AS some"
+    sql = f"SELECT count(*) FROM (SELECT FROM {source} WHERE {where} LIMIT %s) AS counted"
     return db.value(sql, *params, limit)
 
 

@@ -1,0 +1,386 @@
+"""The pages and their JSON twins."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from common import chance, clock
+from common.events import TasksPriced
+from tests.conftest import Cast, Client
+from tests.tracker.conftest import NOW, added, asked, holder, many, work
+from tracker import actions, handlers, jobs, runs
+from tracker.domain import Draft
+from tracker.models import primary
+
+TASK = {
+    "id", "title", "jira_id", "description", "status", "assignee", "added_by", "fee_cents",
+    "reward_cents", "created_at", "completed_at",
+}  # fmt: skip
+RUN = {
+    "id", "state", "total", "done", "dealt", "workers", "seed_sha256", "seed", "started_at",
+    "finished_at",
+}  # fmt: skip
+
+SignIn = Callable[..., Client]
+
+
+@pytest.fixture
+def see(client: SignIn, replayed: Callable[[], None]) -> Callable[..., Any]:
+    """`see(bob, "/tasks")`: the JSON, once the standby shows everything."""
+
+    def get(who: Any, path: str, status: int = 200) -> Any:
+        replayed()
+        answer = client("tracker", who).get(path)
+        assert answer.status_code == status, answer.text
+        return answer.json
+
+    return get
+
+
+def titles(found: Any) -> list[str]:
+    return [task["title"] for task in found["tasks"]]
+
+
+def test_a_task_that_is_added_answers_as_the_thing_made(cast: Cast, client: SignIn) -> None:
+    bob = client("tracker", cast.bob)
+
+    made = bob.post("/tasks", {"title": "[SHOP-1] - Repair", "description": "It jams."})
+    page = bob.post("/tasks", {"title": "Second"}, html=True)
+
+    task = made.json
+    assert made.status_code == 201
+    assert set(task) == TASK | {"history"}
+    assert (task["jira_id"], task["title"], task["status"]) == ("SHOP-1", "Repair", "open")
+    assert task["added_by"] == {"id": str(cast.bob.id), "name": "Bob"}
+    assert task["fee_cents"] is None
+    assert (page.status_code, page.location[:7]) == (303, "/tasks/")
+    assert bob.get(page.location).json["title"] == "Second"
+
+
+def test_a_form_sent_twice_adds_one_task(cast: Cast, client: SignIn) -> None:
+    bob = client("tracker", cast.bob)
+
+    first = bob.post("/tasks", {"title": "Once", "form_key": "k1"})
+    again = bob.post("/tasks", {"title": "Once", "form_key": "k1"})
+    other = bob.post("/tasks", {"title": "Twice", "form_key": "k1"})
+
+    assert (first.status_code, again.status_code, other.status_code) == (201, 200, 409)
+    assert first.json["id"] == again.json["id"]
+    assert primary.value("SELECT count(*) FROM task") == 1
+
+
+def test_bad_fields_come_back_as_typed(cast: Cast, client: SignIn) -> None:
+    bob = client("tracker", cast.bob)
+
+    twin = bob.post("/tasks", {"title": "", "jira_id": "nonsense"})
+    page = bob.post("/tasks", {"title": "", "jira_id": "<nonsense>"}, html=True)
+
+    assert twin.status_code == page.status_code == 422
+    assert set(twin.json["fields"]) == {"title", "jira_id"}
+    assert "&lt;nonsense&gt;" in page.text
+
+
+def test_the_list_filters_by_status_assignee_and_words(cast: Cast, see: Any) -> None:
+    mop = added(cast.ann, "Mop the Floor", jira_id="CLEAN-1")
+    added(cast.ann, "Mop 50% of_the STRASSE")
+    added(cast.ann, "Обновить Инструкцию")
+    actions.complete_task(mop, by=(mopper := holder(mop)), now=NOW)
+
+    assert titles(see(cast.bob, "/tasks")) == ["Обновить Инструкцию", "Mop 50% of_the STRASSE"]
+    assert titles(see(cast.bob, "/tasks?status=done")) == ["Mop the Floor"]
+    assert titles(see(cast.bob, "/tasks?status=withdrawn")) == []
+    assert len(titles(see(cast.bob, "/tasks?status=all"))) == 3
+    assert titles(see(cast.bob, "/tasks?status=all&q=floor+CLEAN-1")) == ["Mop the Floor"]
+    assert titles(see(cast.bob, "/tasks?q=инструкцию+ОБНОВИТЬ")) == ["Обновить Инструкцию"]
+    assert titles(see(cast.bob, "/tasks?q=stra%C3%9Fe")) == ["Mop 50% of_the STRASSE"]
+    assert titles(see(cast.bob, "/tasks?q=50%25")) == ["Mop 50% of_the STRASSE"]
+    assert titles(see(cast.bob, "/tasks?q=5%25of")) == []
+    assert titles(see(cast.bob, "/tasks?q=f_the")) == ["Mop 50% of_the STRASSE"]
+    assert titles(see(cast.bob, "/tasks?q=f%5C_the")) == []
+    assert titles(see(cast.bob, f"/tasks?status=done&assignee={mopper}")) == ["Mop the Floor"]
+    assert titles(see(cast.bob, f"/tasks?status=all&assignee={uuid4()}")) == []
+
+
+def test_mine_are_those_dealt_to_me(cast: Cast, see: Any) -> None:
+    many(30, cast.ann)
+
+    for who in cast.dealt_to:
+        mine = see(who, "/tasks?assignee=me")["tasks"]
+        assert mine
+        assert {task["assignee"]["name"] for task in mine} == {who.name}
+    assert see(cast.ann, "/tasks?assignee=me")["tasks"] == []
+
+
+def test_the_list_is_paged_by_key_newest_first(cast: Cast, see: Any) -> None:
+    task_ids = many(60, cast.ann)
+
+    found: list[str] = []
+    cursor = ""
+    while cursor is not None:
+        page = see(cast.bob, f"/tasks?cursor={cursor}")
+        assert set(page) == {"tasks", "next", "as_of", "lag_s"}
+        found += [task["id"] for task in page["tasks"]]
+        cursor = page["next"]
+
+    assert found == [str(each) for each in reversed(task_ids)]
+
+
+@pytest.mark.parametrize("query", ["status=lost", "assignee=nobody", "q=" + "+".join("a" * 11)])
+def test_a_filter_that_means_nothing_is_explained(cast: Cast, client: SignIn, query: str) -> None:
+    added(cast.ann)
+    bob = client("tracker", cast.bob)
+
+    page = bob.get(f"/tasks?{query}", html=True)
+
+    assert page.status_code == 200
+    assert 'class="problem"' in page.text
+    assert bob.get(f"/tasks?{query}").status_code == 422
+
+
+@pytest.mark.parametrize("query", ["cursor=zzz", "q=%00", "q=%25", "q=%F0%9F%98%80", "cursor=W10"])
+def test_an_odd_query_is_no_fault(cast: Cast, client: SignIn, query: str) -> None:
+    added(cast.ann)
+
+    assert client("tracker", cast.bob).get(f"/tasks?{query}").status_code == 200
+
+
+def test_counts_are_exact_to_a_thousand(
+    cast: Cast, client: SignIn, replayed: Callable[[], None]
+) -> None:
+    many(1000, cast.ann)
+    replayed()
+    exact = client("tracker", cast.bob).get("/tasks", html=True).text
+    added(cast.ann)
+    replayed()
+    more = client("tracker", cast.bob).get("/tasks", html=True).text
+
+    assert "1,000 in all" in exact
+    assert "1,000+ in all" in more
+
+
+def test_csv_streams_all_that_the_filter_matches(
+    cast: Cast, client: SignIn, replayed: Callable[[], None]
+) -> None:
+    many(300, cast.ann)
+    added(cast.ann, "=cmd|evil", description="a,b\n“c”")
+    handlers.learn_prices([TasksPriced(prices=[(task, 1200, 3400) for task in ids()])])
+    replayed()
+
+    answer = client("tracker", cast.bob).get("/tasks.csv")
+
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert answer.mimetype == "text/csv"
+    assert len(rows) == 301
+    assert set(rows[0]) == TASK
+    assert (rows[0]["title"], rows[0]["description"]) == ("'=cmd|evil", "a,b\n“c”")
+    assert (rows[0]["fee_cents"], rows[0]["reward_cents"]) == ("1200", "3400")
+    assert rows[0]["added_by"] == "Ann"
+
+
+def ids() -> list[UUID]:
+    return [row["id"] for row in primary.rows("SELECT id FROM task")]
+
+
+def test_prices_are_learnt_once_in_any_order(cast: Cast, see: Any) -> None:
+    early, task_id = uuid4(), added(cast.ann)
+
+    handlers.learn_prices([TasksPriced(prices=[(task_id, 1500, 2500), (early, 1, 1)])])
+    handlers.learn_prices([TasksPriced(prices=[(task_id, 1, 1), (task_id, 2, 2)])])
+    handlers.learn_prices([TasksPriced(prices=[])])
+
+    task = see(cast.bob, f"/tasks/{task_id}")
+    assert (task["fee_cents"], task["reward_cents"]) == (1500, 2500)
+
+
+def test_completing_through_the_page(cast: Cast, client: SignIn) -> None:
+    task_id = added(cast.ann)
+    mine = next(each for each in cast if each.id == holder(task_id))
+    other = next(each for each in cast.dealt_to if each != mine)
+    path = f"/tasks/{task_id}/completion"
+
+    assert client("tracker", other).post(path).status_code == 403
+    done = client("tracker", mine).post(path)
+    again = client("tracker", mine).post(path)
+
+    assert (done.status_code, done.json["status"]) == (200, "done")
+    assert done.json["completed_at"] is not None
+    assert again.status_code == 409
+    assert "error" in again.json
+    assert client("tracker", mine).post(f"/tasks/{uuid4()}/completion").status_code == 404
+
+
+def test_only_managers_withdraw(cast: Cast, client: SignIn) -> None:
+    path = f"/tasks/{added(cast.bob)}/withdrawal"
+
+    assert client("tracker", cast.bob).post(path).status_code == 403
+    assert client("tracker", cast.ann).post(path).json["status"] == "withdrawn"
+    assert client("tracker", cast.fay).post(path).status_code == 409
+
+
+def test_an_absent_field_is_unchanged_by_an_edit(cast: Cast, client: SignIn) -> None:
+    path = f"/tasks/{added(cast.bob, 'Old', jira_id='A-1', description='Long')}"
+    bob = client("tracker", cast.bob)
+
+    new_title = bob.post(path, {"title": "New"}).json
+    new_key = bob.post(path, {"title": "[B-2] - New"}).json
+    refused = bob.post(path, {"title": ""}, html=True)
+
+    assert (new_title["title"], new_title["jira_id"]) == ("New", "A-1")
+    assert (new_key["title"], new_key["jira_id"], new_key["description"]) == ("New", "B-2", "Long")
+    assert refused.status_code == 422
+    assert client("tracker", cast.cat).post(path, {"title": "Mine"}).status_code == 403
+
+
+def test_every_page_opens_for_whom_it_is_for(
+    cast: Cast, client: SignIn, replayed: Callable[[], None]
+) -> None:
+    task_id = added(cast.bob, "<b>bold</b>", description="one\n\ntwo\nthree")
+    run_id = asked(cast.ann)
+    work()
+    replayed()
+    for_all = ["/tasks", "/tasks?status=all", "/tasks/new", f"/tasks/{task_id}"]
+    for_managers = [
+        "/tasks/import",
+        "/reassignments",
+        "/reassignments?kind=departure",
+        "/reassignments/new",
+        f"/reassignments/{run_id}",
+        f"/reassignments/{run_id}?check=all",
+        f"/tasks/{task_id}/edit",
+    ]
+
+    for path in [*for_all, *for_managers]:
+        page = client("tracker", cast.ann).get(path, html=True)
+        assert page.status_code == 200, path
+        assert "<b>bold" not in page.text
+    for path in for_all:
+        assert client("tracker", cast.cat).get(path, html=True).status_code == 200
+    for path in for_managers:
+        assert client("tracker", cast.cat).get(path, html=True).status_code == 403, path
+
+
+def test_the_preview_says_what_it_would_do(cast: Cast, see: Any) -> None:
+    task_ids = many(10, cast.ann)
+    handlers.learn_prices([TasksPriced(prices=[(each, 1100, 2000) for each in task_ids[:4]])])
+
+    preview = see(cast.ann, "/reassignments/new")
+
+    assert set(preview) == {"open", "workers", "fees_cents", "unpriced", "expected"}
+    counts = [preview[name] for name in ("open", "workers", "fees_cents", "unpriced")]
+    assert counts == [10, 3, 4400, 6]
+
+
+def test_a_reassignment_is_asked_for_watched_and_checked(
+    cast: Cast, client: SignIn, see: Any
+) -> None:
+    many(40, cast.ann)
+    ann = client("tracker", cast.ann)
+    expected = see(cast.ann, "/reassignments/new")["expected"]
+
+    made = ann.post("/reassignments", {"expected": expected})
+    joined = client("tracker", cast.fay).post("/reassignments")
+    jobs.tick()
+    run = see(cast.ann, f"/reassignments/{made.json['id']}")
+
+    assert (made.status_code, joined.status_code) == (201, 200)
+    assert set(made.json) >= RUN
+    assert (made.json["state"], made.json["seed"]) == ("requested", None)
+    assert joined.json["id"] == made.json["id"]
+    assert (run["state"], run["done"], run["dealt"], run["workers"]) == ("done", 40, 40, 3)
+    assert len(run["seed"]) == 64
+    assert see(cast.fay, "/reassignments")["reassignments"] == [run]
+    page = ann.get(f"/reassignments/{run['id']}?check=all", html=True).text
+    assert "40 of 40 deals agree" in page
+
+
+def test_an_expectation_that_no_longer_holds_is_refused(
+    cast: Cast, client: SignIn, see: Any, change: Callable[..., None]
+) -> None:
+    many(200, cast.ann)
+    ann = client("tracker", cast.ann)
+
+    def answer(after: Callable[[], Any]) -> int:
+        expected = see(cast.ann, "/reassignments/new")["expected"]
+        after()
+        return ann.post("/reassignments", {"expected": expected}).status_code
+
+    assert answer(lambda: many(3, cast.ann)) == 409
+    assert answer(lambda: change(cast.cat, is_active=False)) == 409
+    assert ann.post("/reassignments", {"expected": "nonsense"}).status_code == 409
+    page = ann.post("/reassignments", {"expected": "nonsense"}, html=True)
+    assert page.status_code == 409
+    assert 'name="expected"' in page.text
+    assert answer(lambda: many(1, cast.ann)) == 201
+
+
+def test_steering_answers_with_the_run(cast: Cast, client: SignIn) -> None:
+    many(40, cast.ann)
+    ann = client("tracker", cast.ann)
+    path = f"/reassignments/{ann.post('/reassignments').json['id']}"
+
+    states = [
+        ann.post(f"{path}/{step}").json["state"]
+        for step in ("pause", "pause", "resumption", "cancellation")
+    ]
+
+    assert states == ["paused", "paused", "requested", "cancelled"]
+    assert ann.post(f"{path}/pause").status_code == 409
+    assert ann.post(f"{path}/cancellation").status_code == 200
+    assert client("tracker", cast.bob).post(f"{path}/pause").status_code == 403
+    assert client("tracker", cast.bob).post("/reassignments").status_code == 403
+    assert ann.post(f"/reassignments/{uuid4()}/pause").status_code == 404
+
+
+def test_a_running_page_says_how_long_it_will_take(cast: Cast, client: SignIn) -> None:
+    many(40, cast.ann)
+    run_id = asked(cast.ann)
+    with clock.hold(NOW + timedelta(seconds=2)):
+        runs.step(now=NOW, size=20)
+        runs.step(now=NOW, size=20)
+        ann = client("tracker", cast.ann)
+        ann.after = {"tracker": primary.value("SELECT pg_current_wal_lsn()")}
+        page = ann.get(f"/reassignments/{run_id}", html=True).text
+
+    assert "10 tasks a second, about 2 s left" in re.sub(r"\s+", " ", page)
+    assert 'data-live="2"' in page
+
+
+def test_with_nobody_to_deal_to_pages_say_so(
+    cast: Cast, client: SignIn, change: Callable[..., None], see: Any
+) -> None:
+    for who in cast.dealt_to:
+        change(who, is_active=False)
+    ann = client("tracker", cast.ann)
+
+    refused = ann.post("/tasks", {"title": "Sweep"})
+
+    assert refused.status_code == 409
+    assert "nobody" in refused.json["error"]
+    assert ann.post("/reassignments").status_code == 409
+    assert see(cast.ann, "/reassignments/new")["workers"] == 0
+
+
+def test_reassignments_are_paged(cast: Cast, see: Any) -> None:
+    for minute in range(27):
+        asked(cast.ann, minute)
+        work(minute)
+
+    first = see(cast.ann, "/reassignments")
+    second = see(cast.ann, f"/reassignments?cursor={first['next']}")
+
+    assert (len(first["reassignments"]), len(second["reassignments"])) == (25, 2)
+    assert second["next"] is None
+
+
+def test_a_draft_keeps_what_seeds_make_of_it(cast: Cast) -> None:
+    seed = chance.new_seed()
+    one = actions.add_task(Draft("Same"), by=cast.ann.id, now=NOW, seed=seed)
+    two = actions.add_task(Draft("Same"), by=cast.ann.id, now=NOW, seed=seed)
+
+    assert one != two
