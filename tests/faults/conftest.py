@@ -1,0 +1,51 @@
+"""One real stack for the tests that break it; each test mends what it broke."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from bench.stack import Browser, Stack, running
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    with running() as started:
+        started.start()
+        for email, role in (
+            ("ann@example.com", "manager"),
+            ("bob@example.com", "worker"),
+            ("fay@example.com", "admin"),
+        ):
+            started.add_user(email, role)
+        yield started
+
+
+@pytest.fixture
+def ann(stack: Stack) -> Browser:
+    return Browser(stack.url, "ann@example.com")
+
+
+@pytest.fixture
+def bob(stack: Stack) -> Browser:
+    return Browser(stack.url, "bob@example.com")
+
+
+@pytest.fixture
+def fay(stack: Stack) -> Browser:
+    return Browser(stack.url, "fay@example.com")
+
+
+@pytest.fixture
+def eventually() -> Callable[..., Any]:
+    """The first true answer of `ask`, waited for."""
+
+    def wait(ask: Callable[[], Any], within_s: float = 30) -> Any:
+        end = time.monotonic() + within_s
+        while not (answer := ask()):
+            assert time.monotonic() < end, f"not within {within_s} s"
+            time.sleep(0.1)
+        return answer
+
+    return wait

@@ -1,0 +1,91 @@
+"""What goes on while the primary, or the bus, is away."""
+
+import time
+import urllib.error
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from bench.stack import Browser, Stack
+
+PAGES = {
+    "bob": ["/tasks", "/tasks?assignee=me&status=all", "/tasks.csv", "/earnings", "/account"],
+    "ann": ["/tasks?q=lamp", "/reassignments", "/reassignments/new", "/tasks/new"],
+    "fay": ["/analytics", "/accounting", "/payout-runs", "/users", "/mail", "/events"],
+}
+
+
+@contextmanager
+def stopped(stack: Stack, name: str) -> Iterator[None]:
+    stack.run("server", "stop", name)
+    try:
+        yield
+    finally:
+        stack.run("server", "start", name)
+
+
+def refusal(ask: Callable[[], object]) -> urllib.error.HTTPError:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        ask()
+    return refused.value
+
+
+@pytest.mark.promise(16)
+def test_every_reading_page_works_without_the_primary(
+    stack: Stack, ann: Browser, bob: Browser, fay: Browser, eventually: Callable
+) -> None:
+    task = ann.post("/tasks", {"title": "Buy a lamp", "description": ""})
+    eventually(lambda: bob.get(f"/tasks/{task['id']}")["fee_cents"])
+    browsers = {"ann": ann, "bob": bob, "fay": fay}
+
+    with stopped(stack, "postgres-primary"):
+        took = []
+        for name, pages in PAGES.items():
+            for page in pages:
+                for accept in ("text/html", "application/json"):
+                    began = time.monotonic()
+                    browsers[name].open(page, accept=accept)
+                    took.append(time.monotonic() - began)
+        began = time.monotonic()
+        error = refusal(lambda: ann.post("/tasks", {"title": "Buy two", "description": ""}))
+        refused_after_s = time.monotonic() - began
+
+    assert max(took) < 3
+    assert (error.code, error.headers["Retry-After"] is not None) == (503, True)
+    assert refused_after_s < 5
+    again = eventually(lambda: try_to_add(ann, "Buy three"))
+    assert [t["title"] for t in ann.get("/tasks?q=buy")["tasks"]] == ["Buy three", "Buy a lamp"]
+    assert again["title"] == "Buy three"
+
+
+def try_to_add(ann: Browser, title: str) -> dict | None:
+    try:
+        return ann.post("/tasks", {"title": title, "description": ""})
+    except urllib.error.HTTPError:
+        return None
+
+
+@pytest.mark.promise(15)
+def test_work_goes_on_without_the_bus_and_is_credited_later(
+    stack: Stack, ann: Browser, bob: Browser, fay: Browser, eventually: Callable
+) -> None:
+    before = bob.get("/earnings")["balance_cents"]
+
+    with stopped(stack, "valkey"):
+        for name, pages in PAGES.items():
+            for page in pages:
+                {"ann": ann, "bob": bob, "fay": fay}[name].open(page)
+        task = ann.post("/tasks", {"title": "Paint the door", "description": ""})
+        assert task["assignee"]["name"] == "Bob"
+        done = bob.post(f"/tasks/{task['id']}/completion")
+        asked = ann.post("/reassignments")
+        assert bob.get("/earnings")["balance_cents"] == before
+
+    eventually(lambda: bob.get(f"/tasks/{task['id']}")["reward_cents"])
+    eventually(lambda: ann.get(f"/reassignments/{asked['id']}")["state"] == "done")
+    assert done["status"] == "done"
+    credited = eventually(
+        lambda: [t for t in bob.get("/earnings")["transfers"] if t["kind"] == "completion_reward"]
+    )
+    assert credited[0]["task"] == {"id": task["id"], "title": "Paint the door"}
