@@ -1,0 +1,54 @@
+"""Charts as SVG files of their own: no script, colours for light and dark."""
+
+from xml.etree import ElementTree
+
+import pygal
+from pygal.style import Style
+
+from common.db import Row
+
+# Mid-tones that read on white and on black; an image cannot know its page's theme for certain.
+GREEN, RED, BLUE, GREY = "#2e9e6b", "#d1603d", "#4a7fd6", "#8a8f98"
+STYLE = Style(
+    background="transparent",
+    plot_background="transparent",
+    foreground=GREY,
+    foreground_strong=GREY,
+    foreground_subtle=GREY,
+    guide_stroke_color="#8a8f9855",
+    major_guide_stroke_color="#8a8f9888",
+    font_family="system-ui, sans-serif",
+    colors=(GREEN, RED, BLUE),
+    opacity=".85",
+    opacity_hover="1",
+)
+LABELS_MAX = 10
+
+
+def company(days: list[Row]) -> bytes:
+    """Fees, rewards and what the company made of them, day by day from left to right."""
+    chart = pygal.Bar(
+        style=STYLE,
+        js=[],
+        width=960,
+        height=360,
+        legend_at_bottom=True,
+        show_minor_x_labels=False,
+        x_label_rotation=0,
+        margin=12,
+        no_data_text="No business day in this period",
+    )
+    labels = [f"{row['day']:%d %b}" for row in days]
+    chart.x_labels = labels
+    chart.x_labels_major = labels[:: max(1, -(-len(labels) // LABELS_MAX))]
+    for title, name in (
+        ("Fees", "fees_cents"),
+        ("Rewards", "rewards_cents"),
+        ("Company", "company_cents"),
+    ):
+        chart.add(title, [row[name] / 100 for row in days])
+    tree = chart.render_tree()
+    for parent in tree.iter():
+        for script in [child for child in parent if child.tag == "script"]:
+            parent.remove(script)
+    return ElementTree.tostring(tree)
