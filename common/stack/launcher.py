@@ -26,6 +26,7 @@ class Plan:
     prepare: Sequence[str] = ("exchange migrate",)
     first: Sequence[str] = ("exchange demo",)
     parent: int | None = None
+    fast: bool = False
 
 
 def launch(plan: Plan) -> int:

@@ -76,7 +76,7 @@ class Postgres:
         if buffers := os.environ.get("EXCHANGE_PG_SHARED_BUFFERS"):
             settings["shared_buffers"] = buffers
         if self.fast:
-            settings |= {"fsync": "off", "full_page_writes": "off"}
+            settings["fsync"] = "off"
         if not self.is_primary:
             settings["primary_slot_name"] = SLOT
             settings["primary_conninfo"] = f"{self.source} password={self.password}"
@@ -111,10 +111,6 @@ class Postgres:
             return False
         return True
 
-    @property
-    def sync(self) -> tuple[str, ...]:
-        return ("--no-sync",) if self.fast else ()
-
     def prepare(self) -> None:
         """It has data fit for its role.  A standby may need its primary up for that."""
         if self.is_primary:
@@ -130,19 +126,22 @@ class Postgres:
             return
         data = fresh_folder(self.folder)
         locale = ("--locale-provider=builtin", "--locale=C.UTF-8", "--encoding=UTF8")
-        run(data, "initdb", "-D", str(data), "-U", "postgres", "-A", "trust", *locale, *self.sync)
+        login = ("-U", "postgres", "-A", "trust")
+        run(data, "initdb", "-D", str(data), *login, *locale, "--no-sync")
         (data / "pg_hba.conf").write_text(HBA)
         with open(data / "postgresql.conf", "a") as file:
             file.write("include_if_exists 'exchange.conf'\n")
-        single = ("--single", "-c", "exit_on_error=true", "-D", str(data), "template1")
+        single = ("--single", "-F", "-c", "exit_on_error=true", "-D", str(data), "template1")
         run(data, "postgres", *single, text=init_sql(self.state.read()["STACK_SECRET"]))
+        if not self.fast:
+            run(data, "initdb", "-D", str(data), "--sync-only")
         data.rename(self.folder)
 
     def copy(self) -> None:
         """It is a copy of the primary that follows it."""
         data = fresh_folder(self.folder)
-        stream = ("-X", "stream", "-S", SLOT, "--checkpoint=fast", *self.sync)
-        backup = ("-D", str(data), "-d", self.source, *stream)
+        backup = ["-D", str(data), "-d", self.source, "-X", "stream", "-S", SLOT]
+        backup += ["--checkpoint=fast", *(["--no-sync"] if self.fast else [])]
         run(data, "pg_basebackup", *backup, password=self.password)
         self.follow(data)
         data.rename(self.folder)

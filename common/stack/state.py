@@ -84,7 +84,7 @@ class State:
 
     def set_primary(self, name: str) -> None:
         """`name` is the primary, and still is after a power cut."""
-        replace(self.folder / "primary", name + "\n")
+        replace(self.folder / "primary", name + "\n", sync=True)
 
     def read(self) -> dict[str, str]:
         """Every line of `env`.  Raises StackError if the folder holds no stack."""
@@ -129,7 +129,7 @@ def make_env(state: State, port: int | None = None) -> None:
     ports = free_ports({name: kept.get(port_key(name)) for name in {*SERVERS, *LISTENERS}})
     made |= {port_key(name): str(number) for name, number in ports.items()}
     made |= addresses(state, made["STACK_SECRET"], ports)
-    replace(state.env_file, "".join(f"{key}={made[key]}\n" for key in sorted(made)))
+    replace(state.env_file, "".join(f"{key}={made[key]}\n" for key in sorted(made)), sync=True)
 
 
 def gateway_address(port: int) -> dict[str, str]:
@@ -187,11 +187,15 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
-def replace(path: Path, text: str) -> None:
-    """`path` holds `text`, readable by its owner only, or after a crash what it held before."""
+def replace(path: Path, text: str, sync: bool = False) -> None:
+    """`path` holds `text`, readable by its owner only, or after a crash what it held before.
+
+    `sync`: after a power cut, too.
+    """
     partial = path.with_name(path.name + ".new")
     with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
         file.flush()
-        os.fsync(file.fileno())
+        if sync:
+            os.fsync(file.fileno())
     partial.replace(path)

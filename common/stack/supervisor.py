@@ -41,7 +41,7 @@ class Supervisor:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.state = State.at(plan.state)
-        self.servers = Servers(self.state, plan.port)
+        self.servers = Servers(self.state, plan.port, plan.fast)
         self.commands: dict[str, str] = parse_procfile(Path(plan.procfile).read_text()).processes
         self.children: dict[str, Child] = {}
 

@@ -40,7 +40,8 @@ class Up:
         self.port = port or free_ports({"gateway": None})["gateway"]
         procfile = folder / "Procfile"
         procfile.write_text(PROCFILE)
-        plan = Plan(str(self.state.folder), str(procfile), self.port, ("echo up to date",), ())
+        prepare = ("echo up to date",)
+        plan = Plan(str(self.state.folder), str(procfile), self.port, prepare, (), fast=True)
         command = [sys.executable, "-c", LAUNCH, json.dumps(asdict(plan))]
         env = {k: v for k, v in os.environ.items() if k not in ("GATEWAY_BIND", "EXCHANGE_URL")}
         self.launcher = subprocess.Popen(
