@@ -26,7 +26,7 @@ Environ = dict[str, Any]
 METHODS = (*SAFE, "POST")
 SMALL = 65_536
 BROKEN_OFF = "The upload broke off; please send it again."
-READ_ONLY_HEADER = "X-Exchange-Read-Only"
+READ_ONLY_HEADER, READ_ONLY_KEY = "X-Exchange-Read-Only", "HTTP_X_EXCHANGE_READ_ONLY"
 
 
 class NotAllowed(Refused):
@@ -53,6 +53,7 @@ class Gateway:
     def __call__(self, environ: Environ, start_response: Callable) -> Iterable[bytes]:
         environ["exchange.request_id"] = secrets.token_hex(16)
         environ["exchange.jar"] = cookies(environ)
+        environ.pop(READ_ONLY_KEY, None)
         try:
             owner = self.admit(environ)
             if owner == routes.OWN:
@@ -98,8 +99,10 @@ class Gateway:
             environ["exchange.caller"] = None  # for the page that says why, if this raises
             environ["exchange.caller"] = sessions.find(token, clock.now())
         caller = environ["exchange.caller"]
-        if caller and caller.is_read_only and environ["REQUEST_METHOD"] not in SAFE:
-            raise Away("Nothing can be changed just now; please try again in a moment.")
+        if caller and caller.is_read_only:
+            environ[READ_ONLY_KEY] = "1"  # for the banner of the gateway's own pages
+            if environ["REQUEST_METHOD"] not in SAFE:
+                raise Away("Nothing can be changed just now; please try again in a moment.")
         return caller
 
     def identity(self, caller: Session, audience: str, environ: Environ) -> Identity:

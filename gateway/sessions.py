@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from common.db import LOST, Row, deadline
+from common.db import LOST, Row, Server, deadline
 from common.errors import Away
 from gateway.models import primary, replica
 
@@ -68,25 +68,51 @@ def find(token: str, now: datetime) -> Session | None:
     return found
 
 
+class Watch:
+    """Whether the primary is worth asking.  While it is away one thread at a time finds out."""
+
+    again_at = 0.0
+
+    def may_ask(self) -> bool:
+        moment = time.monotonic()
+        if primary.is_away or moment < self.again_at:
+            return False
+        if self.again_at:
+            self.again_at = moment + AWAY_S
+        return True
+
+
+watch = Watch()
+
+
 def look(params: tuple) -> tuple[Row | None, bool]:
     """The row, and whether it is the replica that gave it."""
-    if not primary.is_away:
-        for _ in range(2):  # the kept connection may be a dead one; a new one says the truth
-            try:
-                with deadline(LOOK_S):
-                    return primary.row(FIND, *params), False
-            except LOST:
-                primary.close_quietly()
-                if primary.is_away:
-                    break
-        primary.away_until = time.monotonic() + AWAY_S
-    for _ in range(2):
+    if watch.may_ask():
         try:
-            with deadline(LOOK_S):
-                return replica.row(FIND, *params), True
+            row = ask(primary, params)
+            watch.again_at = 0.0
+            return row, False
         except LOST:
-            replica.close_quietly()
-    raise Away("We cannot look up who you are just now; please try again in a moment.")
+            watch.again_at = time.monotonic() + AWAY_S
+    try:
+        return ask(replica, params), True
+    except LOST as error:
+        sentence = "We cannot look up who you are just now; please try again in a moment."
+        raise Away(sentence) from error
+
+
+def ask(server: Server, params: tuple) -> Row | None:
+    """The kept connection may be a dead one; a new one says the truth."""
+    with deadline(LOOK_S):
+        try:
+            return server.row(FIND, *params)
+        except LOST:
+            server.close_quietly()
+        try:
+            return server.row(FIND, *params)
+        except LOST:
+            server.close_quietly()
+            raise
 
 
 def touch(session_id: UUID, now: datetime) -> None:

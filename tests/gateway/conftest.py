@@ -10,7 +10,7 @@ import pytest
 
 from common.config import Config
 from common.web.csrf import FIELD
-from gateway import passwords
+from gateway import passwords, sessions
 from gateway.app import create_app
 from gateway.models import primary
 from tests.conftest import CAST, Cast, Person
@@ -26,6 +26,7 @@ def password_hash() -> str:
 @pytest.fixture
 def people(clean: None) -> Cast:
     """The cast, each with the same password."""
+    sessions.watch.again_at = 0.0
     for one in CAST:
         primary.run(
             "INSERT INTO person (id, email, name, role, is_active, password_hash, created_at)"

@@ -5,6 +5,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from peewee import OperationalError
 
 from common import clock
 from gateway import actions, sessions
@@ -237,13 +238,41 @@ def test_with_the_primary_away_pages_are_read_and_nothing_is_changed(
     monkeypatch.setattr(primary, "away_until", time.monotonic() + 60)
 
     read = bob.get("/tasks")
-    account = bob.get("/account")
+    account = bob.get("/account", html=True)
     written = bob.post("/tasks", {"title": "x"})
 
     assert (read.status_code, account.status_code) == (200, 200)
+    assert "can be read but not changed" in account.text
     assert upstream.headers["X-Exchange-Read-Only"] == "1"
     assert (written.status_code, written.headers["Retry-After"]) == (503, "5")
     assert len(upstream.asked) == 1
+
+
+def test_when_the_primary_is_back_everything_can_be_changed_again(
+    as_person, people, replayed, monkeypatch
+):
+    bob = as_person(people.bob)
+    replayed()
+    with monkeypatch.context() as patch:
+        patch.setattr(sessions, "AWAY_S", 0)
+        patch.setattr(primary, "row", lost)
+        assert bob.get("/account").status_code == 200
+
+    answer = bob.post("/account/sessions/revocation")
+
+    assert answer.status_code == 200
+
+
+def lost(*_):
+    raise OperationalError("gone")
+
+
+def test_one_thread_at_a_time_asks_a_primary_that_was_away(monkeypatch):
+    monkeypatch.setattr(sessions.watch, "again_at", 1e-9)
+
+    allowed = [sessions.watch.may_ask() for _ in range(3)]
+
+    assert allowed == [True, False, False]
 
 
 def test_with_both_servers_away_the_page_says_so(as_person, people, monkeypatch):
