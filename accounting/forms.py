@@ -10,8 +10,9 @@ def day_to_close(fields: Mapping[str, str]) -> date:
     """The `day` of the form.  Raises Invalid if it is no date."""
     text = fields.get("day", "").strip()
     try:
-        if len(text) == len("2026-01-31"):
-            return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
-        pass
-    raise Invalid({"day": "Please give a day like 2026-01-31."})
+        day = None
+    if day is None or day.isoformat() != text:  # ISO 8601 has more ways to write a date than ours
+        raise Invalid({"day": "Please give a day like 2026-01-31."})
+    return day

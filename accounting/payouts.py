@@ -53,12 +53,12 @@ CLOSE = """
 """
 
 
-def pay_all(*, now: datetime) -> list[UUID]:
+def pay_all(*, now: datetime, limit: int = BATCH) -> list[UUID]:
     """Every run there is has been paid to the end, in the order of their days; returns the ids of
     those finished here.  Safe to call anywhere, twice, at once.
     """
     finished = []
-    while run := pay_batch(now=now):
+    while run := pay_batch(now=now, limit=limit):
         if run["state"] == "done":
             finished.append(run["id"])
     return finished
