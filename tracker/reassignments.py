@@ -23,9 +23,10 @@ WORKERS = """
     FROM person WHERE is_active AND role IN ('worker', 'accountant')
 """
 OPEN = """
-    SELECT count(*) AS open, coalesce(sum(fee_cents), 0)::bigint AS fees_cents,
-           count(*) - count(fee_cents) AS unpriced
-    FROM deal LEFT JOIN price ON price.task_id = deal.task_id
+    SELECT coalesce(sum(open), 0)::bigint AS open,
+           coalesce(sum(fees_cents), 0)::bigint AS fees_cents,
+           coalesce(sum(open - priced), 0)::bigint AS unpriced
+    FROM tally
 """
 CHECK = """
     SELECT assignee_id, count(*) AS tasks,
@@ -120,6 +121,6 @@ class Previews:
         assert workers
         if workers["mark"] != mark:
             raise Conflict("The people who are dealt to have changed; here is a new preview.")
-        count = db.value("SELECT count(*) FROM deal")
+        count = db.value(OPEN)
         if abs(count - open_count) > open_count * TOLERANCE:
             raise Conflict(f"There are {count:,} open tasks now, not {open_count:,}.")
