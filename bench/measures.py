@@ -46,7 +46,7 @@ def wait_until(is_so: Callable[[], bool], limit_s: float = 300, pause_s: float =
     end = time.monotonic() + limit_s
     while not is_so():
         if time.monotonic() > end:
-            raise SystemExit("what was waited for did not happen")
+            raise RuntimeError("what was waited for did not happen")
         time.sleep(pause_s)
 
 

@@ -35,6 +35,7 @@ class Stack:
         self.folder = folder
         self.url = f"http://127.0.0.1:{port}"
         self.port = port
+        self.output = folder / "up.log"
         self.env = {**os.environ, "EXCHANGE_STATE": str(folder), "EXCHANGE_DEMO": "0"}
         self.env["EXCHANGE_PG_SHARED_BUFFERS"] = "512MB"
 
@@ -42,11 +43,11 @@ class Stack:
         """Seconds until the gateway and everything behind it is ready."""
         began = time.monotonic()
         command = [EXCHANGE, "up", "--port", str(self.port), "--state", str(self.folder)]
-        output = subprocess.DEVNULL
-        self.process = subprocess.Popen(command, env=self.env, stdout=output, stderr=output)
+        with self.output.open("w") as output:
+            self.process = subprocess.Popen(command, env=self.env, stdout=output, stderr=output)
         while not self.is_ready():
             if self.process.poll() is not None or time.monotonic() - began > 120:
-                raise SystemExit(f"the stack did not start; see {self.folder / 'logs'}")
+                raise RuntimeError(f"the stack did not start:\n{self.output.read_text()}")
             time.sleep(0.02)
         return time.monotonic() - began
 
@@ -71,7 +72,7 @@ class Stack:
             check=False,
         )
         if done.returncode:
-            raise SystemExit(f"exchange {' '.join(arguments)}: {done.stderr}")
+            raise RuntimeError(f"exchange {' '.join(arguments)}: {done.stderr}")
         return done.stdout
 
     def add_user(self, email: str, role: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import click
@@ -32,12 +33,15 @@ class Exchange(click.Group):
 
 @click.group(cls=Exchange, context_settings={"max_content_width": 100})
 @click.version_option(package_name="task-exchange")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Task Exchange: tasks dealt by lot, paid by the day."""
-    if "EXCHANGE_STATE" in os.environ and "GATEWAY_DATABASE_URL" not in os.environ:
+    state = os.environ.get("EXCHANGE_STATE", ".state")
+    of_the_stack = ctx.invoked_subcommand in ("up", "status", "server")
+    if "GATEWAY_DATABASE_URL" not in os.environ and Path(state).exists() and not of_the_stack:
         from common.stack.state import load_env  # the embedded servers, in development only
 
-        os.environ.update(load_env(os.environ["EXCHANGE_STATE"]))
+        os.environ.update(load_env(state))
 
 
 @main.command()
