@@ -14,13 +14,16 @@ FIRST = UUID(int=0)
 # Earlier days first: what a worker is paid for a day depends on what was carried into it.
 NEXT = "SELECT * FROM payout_run WHERE state <> 'done' ORDER BY day LIMIT 1 FOR UPDATE"
 
+# Each batch is a range of workers, said to every table, so that none is read as a whole each time.
 PAY = f"""
     WITH due AS (
         SELECT worker_id, fees_cents, rewards_cents, payouts_cents, account.carried_cents
                + rewards_cents - fees_cents - payouts_cents AS balance_cents
         FROM total JOIN account ON account.id = worker_id
-        WHERE day = %s AND total.carried_cents IS NULL AND worker_id > %s
+        WHERE day = %s AND total.carried_cents IS NULL AND worker_id > %s AND account.id > %s
         ORDER BY worker_id LIMIT %s
+    ), span AS (
+        SELECT min(worker_id::text)::uuid AS first_id, max(worker_id::text)::uuid AS last_id FROM due
     ), paid AS (
         INSERT INTO transfer (kind, debit_id, credit_id, worker_id, amount_cents, day, occurred_at,
                               posted_at)
@@ -28,11 +31,15 @@ PAY = f"""
         FROM due WHERE balance_cents > 0 ORDER BY worker_id RETURNING id, worker_id
     ), carried AS (
         UPDATE account SET carried_cents = least(balance_cents, 0)
-        FROM due WHERE account.id = worker_id
+        FROM due WHERE account.id = worker_id AND account.id >= (SELECT first_id FROM span)
+            AND account.id <= (SELECT last_id FROM span)
     ), settled AS (
         UPDATE total SET carried_cents = least(balance_cents, 0),
                          payouts_cents = total.payouts_cents + greatest(balance_cents, 0)
         FROM due WHERE total.worker_id = due.worker_id AND day = %s
+            AND total.carried_cents IS NULL
+            AND total.worker_id >= (SELECT first_id FROM span)
+            AND total.worker_id <= (SELECT last_id FROM span)
     )
     SELECT due.*, paid.id AS payout_id FROM due LEFT JOIN paid USING (worker_id) ORDER BY worker_id
 """
@@ -82,7 +89,7 @@ def pay_batch(*, now: datetime, limit: int = BATCH) -> Row | None:
 def advance(run: Row, *, now: datetime, limit: int) -> Row:
     """The next `limit` workers of the locked run are paid or carried over, and told of."""
     day, after = run["day"], run["worker_id"] or FIRST
-    due = primary.rows(PAY, day, after, limit, day, now, now, day)
+    due = primary.rows(PAY, day, after, after, limit, day, now, now, day)
     paid = [worker for worker in due if worker["payout_id"]]
     outbox.add_all(payout_made(run, worker, now) for worker in paid)
     paid_cents = sum(worker["balance_cents"] for worker in paid)
