@@ -44,9 +44,9 @@ def server_promote(folder: State | Path | str | None, name: str) -> None:
         raise StackError(f"{name} is no standby, so it cannot be promoted.")
     if not new.answers():
         raise StackError(f"{name} does not answer, so it cannot be promoted.")
-    server_stop(state, old.name)
-    # Before it leads: from here on the old primary is not started as one, whatever happens.
+    # First of all: from here on the old primary is not started as one, whatever happens.
     state.set_primary(name)
+    server_stop(state, old.name)
     new.lead()
     try:
         server_start(state, old.name)

@@ -115,7 +115,7 @@ class Postgres:
         """It has data fit for its role.  A standby may need its primary up for that."""
         if self.is_primary:
             self.create()
-        elif not self.folder.exists():
+        elif not self.folder.exists() or self.is_left_behind():
             self.copy()
         elif self.is_fenced:
             self.rewind()
@@ -137,13 +137,26 @@ class Postgres:
             run(data, "initdb", "-D", str(data), "--sync-only")
         data.rename(self.folder)
 
+    def is_left_behind(self) -> bool:
+        """The primary has dropped log it has not read: it was away for more than the slot keeps."""
+        lost = "SELECT FROM pg_replication_slots WHERE slot_name = %s AND wal_status = 'lost'"
+        primary = Postgres(self.state, self.state.primary)
+        try:
+            with deadline(2), closing(primary.connect()) as db, db.cursor() as sql:
+                sql.execute(lost, (SLOT,))
+                return sql.fetchone() is not None
+        except psycopg2.OperationalError:
+            return False
+
     def copy(self) -> None:
-        """It is a copy of the primary that follows it."""
+        """It is a copy of the primary that follows it, whatever it was before."""
+        Postgres(self.state, self.state.primary).lead()
         data = fresh_folder(self.folder)
         backup = ["-D", str(data), "-d", self.source, "-X", "stream", "-S", SLOT]
         backup += ["--checkpoint=fast", *(["--no-sync"] if self.fast else [])]
         run(data, "pg_basebackup", *backup, password=self.password)
         self.follow(data)
+        shutil.rmtree(self.folder, ignore_errors=True)
         data.rename(self.folder)
 
     def rewind(self) -> None:
@@ -171,6 +184,10 @@ class Postgres:
                 raise StackError(f"{self.name} was promoted but takes no writes yet.")
             if promoted == (True,):
                 sql.execute("CHECKPOINT")  # pg_rewind asks the control file which history is its
+            sql.execute(
+                "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+                " WHERE wal_status = 'lost'"
+            )
             sql.execute(
                 "SELECT pg_create_physical_replication_slot(%s, true)"
                 " WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = %s)",

@@ -1,11 +1,13 @@
 import os
 import signal
 from collections.abc import Callable
+from contextlib import closing
 
 import psycopg2
 import pytest
 
 from common.stack import control
+from common.stack.postgres import Postgres
 from common.stack.state import StackError
 from common.stack.status import status
 from tests.stack.conftest import Up, until
@@ -94,6 +96,26 @@ def test_what_only_the_old_primary_had_is_rewound(up: Up):
     write(up)
     assert at(up, old, IS_STANDBY)
     until(lambda: at(up, old, COUNT) == at(up, new, COUNT) == 2)
+
+
+def test_a_standby_that_was_away_too_long_is_copied_anew(up: Up):
+    standby = up.state.standby
+    control.server_stop(up.state, standby)
+    with closing(Postgres(up.state, up.state.primary).connect()) as db, db.cursor() as sql:
+        sql.execute("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
+        sql.execute("SELECT pg_reload_conf()")
+        for _ in range(4):
+            write(up)
+            sql.execute("SELECT pg_switch_wal()")
+        sql.execute("CHECKPOINT")
+        sql.execute("ALTER SYSTEM RESET ALL")
+        sql.execute("SELECT pg_reload_conf()")
+
+    control.server_start(up.state, standby)
+
+    until(lambda: at(up, standby, COUNT) == 5)
+    write(up)
+    until(lambda: at(up, standby, COUNT) == 6)
 
 
 def test_a_primary_that_cannot_be_rewound_stays_down(up: Up):
