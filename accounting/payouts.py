@@ -23,7 +23,8 @@ PAY = f"""
         WHERE day = %s AND total.carried_cents IS NULL AND worker_id > %s AND account.id > %s
         ORDER BY worker_id LIMIT %s
     ), span AS (
-        SELECT min(worker_id::text)::uuid AS first_id, max(worker_id::text)::uuid AS last_id FROM due
+        SELECT min(worker_id::text)::uuid AS first_id,
+               max(worker_id::text)::uuid AS last_id FROM due
     ), paid AS (
         INSERT INTO transfer (kind, debit_id, credit_id, worker_id, amount_cents, day, occurred_at,
                               posted_at)
