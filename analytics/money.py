@@ -29,10 +29,11 @@ def facts(worker_id: UUID, period: Period | None = None) -> Row:
     rows = reports.transfers(r.db, worker_id, asked_kind(), period or Period(), before, limit)
     rows, following = paging.cut(rows)
     known = names.titles(row["task_id"] for row in rows)
-    transfers = [{**row, "task": names.task(row.pop("task_id"), known)} for row in rows]
+    for row in rows:
+        row["task"] = names.task(row.pop("task_id"), known)
     return {
         **reports.summary(r.db, worker_id),
-        "transfers": transfers,
+        "transfers": rows,
         "next": following,
         **r.age,
     }

@@ -1,0 +1,132 @@
+"""`/events`: the bus and the dead letters of all services."""
+
+import time
+from uuid import UUID
+
+import pytest
+
+from analytics import events
+from common.errors import Away
+from common.service import services
+
+BURY = """
+    INSERT INTO dead_letter (stream, entry_id, event, error, trace, deliveries)
+    SELECT 'events:tracker', n || '-0', '{{"type": "task.added"}}', 'ValueError: no', '', 3
+    FROM generate_series(1, %s) AS n
+"""
+
+
+def bury(service: str, count: int = 1) -> None:
+    found = next(each for each in services() if each.name == service)
+    found.primary().run(BURY.replace("{{", "{").replace("}}", "}"), count)
+
+
+def test_dead_letters_of_all_services_are_listed_newest_first(cast, client, replayed):
+    for service in ("accounting", "tracker", "mailer", "gateway"):
+        bury(service)
+    replayed()
+
+    facts = client("analytics", cast.fay).get("/events").json
+
+    assert [one["service"] for one in facts["dead"]] == [
+        "gateway",
+        "mailer",
+        "tracker",
+        "accounting",
+    ]
+    newest = facts["dead"][0]
+    assert set(newest) == {"id", "service", "event", "error", "deliveries", "at"}
+    assert (newest["error"], newest["deliveries"]) == ("ValueError: no", 3)
+    assert facts["away"] == []
+
+
+def test_streams_say_how_far_each_group_is(cast, client):
+    streams = client("analytics", cast.fay).get("/events").json["streams"]
+
+    known = {(one["stream"], one["group"]): one for one in streams}
+    assert set(known["events:gateway", "mailer"]) == {
+        "stream",
+        "group",
+        "lag",
+        "pending",
+        "oldest_s",
+    }
+    assert known["events:gateway", "mailer"]["lag"] == 0
+
+
+def test_pages_lead_to_every_letter_once(cast, client, replayed):
+    bury("accounting", 30)
+    bury("tracker", 30)
+    replayed()
+    fay = client("analytics", cast.fay)
+
+    seen, path = [], "/events"
+    while path:
+        facts = fay.get(path).json
+        seen += [UUID(one["id"]) for one in facts["dead"]]
+        path = facts["next"] and f"/events?cursor={facts['next']}"
+
+    assert len(seen) == len(set(seen)) == 60
+    assert len(fay.get("/events.csv").text.splitlines()) == 61
+    assert len(fay.get("/events.csv?service=tracker").text.splitlines()) == 31
+
+
+def test_the_page_offers_to_redrive_and_to_discard(cast, client, replayed):
+    bury("mailer")
+    replayed()
+    fay = client("analytics", cast.fay)
+    [letter] = fay.get("/events").json["dead"]
+
+    text = fay.get("/events", html=True).text
+
+    assert f'action="/events/mailer/dead/{letter["id"]}/redrive"' in text
+    assert f'action="/events/mailer/dead/{letter["id"]}/discard"' in text
+    assert "As of" in text
+
+
+@pytest.mark.parametrize("path", ["/events", "/events.csv"])
+def test_only_admins_see_events(cast, client, path):
+    for person in cast:
+        status = client("analytics", person).get(path).status_code
+        assert status == (200 if person.role == "admin" else 403)
+
+
+def test_a_source_that_is_away_is_said_and_not_fatal(cast, client, replayed, monkeypatch):
+    bury("mailer")
+    replayed()
+    true_reading = events.reading
+
+    def gone(store):
+        if store.name == "tracker":
+            raise Away("The tracker database does not answer; please try again.")
+        return true_reading(store)
+
+    monkeypatch.setattr(events, "reading", gone)
+    fay = client("analytics", cast.fay)
+
+    assert fay.get("/events").json["away"] == ["tracker"]
+    assert [one["service"] for one in fay.get("/events").json["dead"]] == ["mailer"]
+    assert "The tracker database does not answer" in fay.get("/events", html=True).text
+
+
+def test_a_bus_that_is_away_is_said_and_not_fatal(cast, client, monkeypatch):
+    monkeypatch.setattr(events.stream, "connect", lambda *_, **__: (_ for _ in ()).throw(OSError))
+    fay = client("analytics", cast.fay)
+
+    facts = fay.get("/events").json
+
+    assert (facts["streams"], facts["away"]) == ([], ["bus"])
+    assert "The bus does not answer" in fay.get("/events", html=True).text
+
+
+def test_two_hundred_thousand_dead_letters_are_no_slower(cast, client, replayed):
+    bury("accounting", 200_000)
+    replayed()
+    fay = client("analytics", cast.fay)
+    fay.get("/events", html=True)
+
+    start = time.perf_counter()
+    answer = fay.get("/events", html=True)
+
+    assert time.perf_counter() - start < 0.3
+    assert "1,000+ in all" in answer.text
