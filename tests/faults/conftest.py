@@ -1,6 +1,7 @@
 """One real stack for the tests that break it; each test mends what it broke."""
 
 import time
+import urllib.error
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -39,13 +40,17 @@ def fay(stack: Stack) -> Browser:
 
 @pytest.fixture
 def eventually() -> Callable[..., Any]:
-    """The first true answer of `ask`, waited for."""
+    """The first true answer of `ask`, waited for; being refused is no answer yet."""
 
     def wait(ask: Callable[[], Any], within_s: float = 30) -> Any:
-        end = time.monotonic() + within_s
-        while not (answer := ask()):
-            assert time.monotonic() < end, f"not within {within_s} s"
+        end, refusal = time.monotonic() + within_s, None
+        while time.monotonic() < end:
+            try:
+                if answer := ask():
+                    return answer
+            except urllib.error.HTTPError as error:
+                refusal = error
             time.sleep(0.1)
-        return answer
+        raise AssertionError(f"not within {within_s} s; refused: {refusal}")
 
     return wait
