@@ -132,14 +132,12 @@ def history(db: Server, task: Row) -> list[Row]:
     """What happened to the task, the oldest first.  Its deals are not stored: they are drawn again
     from the seeds and rosters of the runs that reached it.
     """
-    found = deals(db, task)
-    found += [
-        entry(row["edited_at"], "edited", row["edited_by"]) for row in db.rows(EDITS, task["id"])
-    ]
+    edits = db.rows(EDITS, task["id"])
+    found = [entry(row["edited_at"], "edited", row["edited_by"]) for row in edits]
+    found = sorted(deals(db, task) + found, key=lambda each: each["at"])
     if task["ended_at"]:
         what = "completed" if task["status"] == "done" else "withdrawn"
         found.append(entry(task["ended_at"], what, task["ended_by"]))
-    found.sort(key=lambda each: each["at"])
     ids = [each[key] for each in found for key in ("by", "assignee") if each[key]]
     names = people.names(db, ids)
     for each in found:
@@ -160,7 +158,9 @@ def deals(db: Server, task: Row) -> list[Row]:
         is_departure = run["kind"] == "departure"
         what = "departed" if is_departure else "reassigned"
         by = run["leaver_id"] if is_departure else run["requested_by"]
-        made.append(entry(run["started_at"], what, by, assignee_id, run["id"]))
+        # Runs are in the order they had, whatever the clocks of their hosts said.
+        at = max(made[-1]["at"], run["started_at"])
+        made.append(entry(at, what, by, assignee_id, run["id"]))
     return made
 
 

@@ -148,8 +148,8 @@ def import_file() -> Response:
     with deadline(IMPORT_S):
         report, is_new = web_forms.once(primary, lambda: imported(file))
     key = request.form.get(web_forms.KEY, "")
-    added, refused = report["added"], len(report["refused"])
-    message = f"{added:,} tasks were added, {refused:,} rows refused."
+    refused = len(report["refused"])
+    message = f"Tasks added: {report['added']:,}. Rows refused: {refused:,}."
     location = "/tasks/import" + (f"?report={key}" if key else "")
     return respond.done(location, report, message=message, created=is_new)
 

@@ -45,6 +45,19 @@ def test_a_life_is_told_from_the_first_deal_to_the_end(cast: Cast) -> None:
     assert history[2]["run_id"] == run_id
 
 
+def test_runs_stay_in_their_order_when_clocks_do_not(cast: Cast) -> None:
+    task_id = added(cast.bob)
+    asked(cast.ann, 5)
+    work(5)
+    asked(cast.ann, 2)
+    work(2)
+
+    history = tasks.one(primary, task_id)["history"]
+
+    assert last_deal(task_id) == holder(task_id)
+    assert [each["at"] for each in history] == sorted(each["at"] for each in history)
+
+
 def test_a_run_that_did_not_reach_a_task_is_not_in_its_history(cast: Cast) -> None:
     task_ids = many(20, cast.ann)
     run_id = asked(cast.ann, 1)
