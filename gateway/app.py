@@ -31,7 +31,9 @@ def create_app(settings: Config) -> Flask:
     )
     # Cookies are ours alone: flask-login reads none, as no cookie has this name.
     app.config["REMEMBER_COOKIE_NAME"] = "="
-    app.extensions["exchange-gateway"] = app.wsgi_app = proxy.Gateway(app, settings, Door(settings))  # type: ignore[method-assign]
+    gateway = proxy.Gateway(app, settings, Door(settings))
+    app.extensions["exchange-gateway"] = gateway
+    app.wsgi_app = gateway  # type: ignore[method-assign]
     use_flask_login(app)
     passwords.nobodys()
     return app
@@ -57,9 +59,7 @@ def current_session() -> Session | None:
 
 
 def identify() -> Identity | None:
-    """The caller as the services see one; nobody on the login page, whose form has a token of
-    their own,
-    """
+    """The caller as the services see one; on the login page nobody: its form has its own token."""
     if request.path == "/login":
         return None
     session = current_session()

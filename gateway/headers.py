@@ -125,7 +125,7 @@ class Door:
             elif is_own or self.may_pass(lower, value):
                 kept.append((name, self.secured(value) if lower == "set-cookie" else value))
         if seen:
-            kept.append(self.write_seen(self.read_seen(cookies(environ)) | seen))
+            kept.append(self.write_seen(self.read_seen(environ["exchange.jar"]) | seen))
         kept += self.security
         kept.append(("Cache-Control", cache_control(environ)))
         kept.append(("X-Request-Id", environ["exchange.request_id"]))

@@ -4,8 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
+from peewee import ProgrammingError
 
 from common import clock
+from common.db import Server
 from common.errors import Conflict, Invalid
 from common.events import Envelope, UserAdded, UserChanged
 from gateway import actions
@@ -268,3 +270,22 @@ def test_every_page_about_people_can_be_seen(as_person, people, replayed):
 
     assert [page.status_code for page in pages] == [200, 200]
     assert all("Bob" in page.text for page in pages)
+
+
+def test_reports_see_who_people_are_and_no_more(people, settings, replayed):
+    replayed()
+    reader = Server(None)
+    reader.open(settings.report_url("gateway"))
+
+    rows = reader.rows("SELECT * FROM report_users ORDER BY id")
+
+    assert rows[4] == {
+        "id": people.eve.id,
+        "name": "Eve",
+        "email": "eve@example.com",
+        "role": "worker",
+        "is_active": False,
+    }
+    with pytest.raises(ProgrammingError):
+        reader.rows("SELECT * FROM person")
+    reader.close_quietly()
