@@ -3,7 +3,9 @@
 import logging
 import random
 from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Literal
 
 from common import clock
 from common.config import Config
@@ -32,6 +34,9 @@ class Sender:
         self.url = settings.public_url
         self.post = Post(self.app.extensions["mail"])
         self.misses = 0
+        # The commit about one letter and the sending of the next go on at the same time.
+        self.clerk = ThreadPoolExecutor(max_workers=1)
+        self.noted: Future[None] | None = None
 
     def run(self, stop: Stop) -> None:
         """Sends until told to stop; what is away is waited for."""
@@ -47,7 +52,11 @@ class Sender:
             except Unreachable as error:
                 log.warning("%s", error)
                 stop.wait(self.pause().total_seconds())
+        self.close()
+
+    def close(self) -> None:
         self.post.close()
+        self.clerk.shutdown()
         primary.close_quietly()
 
     def send_due(self, stop: Stop | None = None) -> int:
@@ -64,6 +73,7 @@ class Sender:
                     break
                 self.open(batch)
                 self.send(batch.popleft(), batch)
+        self.wait()
         return count
 
     def open(self, batch: deque[Letter]) -> None:
@@ -82,11 +92,13 @@ class Sender:
         return min(wait, timedelta(seconds=PAUSE_MAX_S))
 
     def send(self, letter: Letter, rest: deque[Letter]) -> None:
-        """The letter is sent, failed, or queued for later, and that is committed."""
+        """The letter is sent, failed, or queued for later, and that is being committed; that of
+        the one before is, so a crash sends no more than two again.
+        """
         try:
             self.post.deliver(message_of(letter, self.url))
         except (Never, ValueError) as error:
-            letters.settle(letter, "failed", now=clock.now(), error=str(error))
+            self.note(letter, "failed", str(error))
         except NotNow as error:
             now = clock.now()
             until = now + domain.backoff(letter.attempts + 1, random.random())
@@ -94,7 +106,21 @@ class Sender:
             if isinstance(error, Lost):
                 self.spare(letter.host, rest, until)
         else:
-            letters.settle(letter, "sent", now=clock.now())
+            self.note(letter, "sent")
+
+    def note(self, letter: Letter, state: Literal["sent", "failed"], error: str = "") -> None:
+        before = self.noted
+        self.noted = self.clerk.submit(
+            letters.settle, letter, state, now=clock.now(), error=error or None
+        )
+        if before:
+            before.result()
+
+    def wait(self) -> None:
+        """Everything noted is committed, or the reason why not is raised."""
+        noted, self.noted = self.noted, None
+        if noted:
+            noted.result()
 
     def spare(self, host: str, rest: deque[Letter], until: datetime) -> None:
         """One silent mail host must cost ten seconds, not ten for each of its letters."""

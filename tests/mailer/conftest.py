@@ -79,7 +79,7 @@ def part(mail: EmailMessage, kind: str) -> str:
 def sender(settings: Config, clean: None) -> Iterator[Sender]:
     made = Sender(settings)
     yield made
-    made.post.close()
+    made.close()
 
 
 class Server:

@@ -1,14 +1,18 @@
 """Letters as they leave: once, retried, given up, and never with a header of somebody else's."""
 
 import socket
+import threading
+import time
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from peewee import OperationalError
 
 from common import clock
 from common.errors import Misconfigured
 from common.events import UserAdded
+from common.loop import Stop
 from mailer import domain, handlers, letters, smtp
 from mailer.models import primary
 from mailer.sender import Sender
@@ -177,6 +181,51 @@ def test_a_silent_host_costs_one_timeout_and_not_one_a_letter(
     waiting = [row for row in rows() if row["state"] == "queued"]
     assert sorted(row["attempts"] for row in waiting) == [0, 0, 0, 0, 1]
     assert all(row["next_attempt_at"] > clock.now() for row in waiting)
+
+
+def test_beside_the_consumer_it_sends_until_told_to_stop(cast, settings, inbox, monkeypatch):
+    monkeypatch.setattr("mailer.sender.POLL_S", 0.01)
+    stop, sender = Stop(), Sender(settings)
+    beside = threading.Thread(target=sender.run, args=(stop,))
+    beside.start()
+
+    paid(payout(cast.bob.id))
+    until(lambda: settled() == ["sent"])
+    stop.set()
+    beside.join(5)
+
+    assert not beside.is_alive()
+    assert len(mails(inbox)) == 1
+
+
+def test_a_lost_database_and_a_lost_server_are_waited_for(cast, settings, inbox, monkeypatch):
+    monkeypatch.setattr("mailer.sender.POLL_S", 0.01)
+    failures = [OperationalError("gone"), Unreachable("no server")]
+    stop, sender = Stop(), Sender(settings)
+    send_due = sender.send_due
+
+    def failing(stop):
+        if failures:
+            raise failures.pop()
+        return send_due(stop)
+
+    monkeypatch.setattr(sender, "send_due", failing)
+    paid(payout(cast.bob.id))
+    beside = threading.Thread(target=sender.run, args=(stop,))
+    beside.start()
+
+    until(lambda: settled() == ["sent"])
+    stop.set()
+    beside.join(5)
+
+    assert len(mails(inbox)) == 1
+
+
+def until(come, patience_s=10.0):
+    end = time.monotonic() + patience_s
+    while not come():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 INJECTION = "Bob\r\nBcc: all@example.com\nX-Evil: 1\x00\x1b\u2028"
