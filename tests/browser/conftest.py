@@ -84,9 +84,13 @@ def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     env |= {"EXCHANGE_STATE": str(folder), "EXCHANGE_DEMO": "1"}
     stack = Stack(folder, free_ports({"gateway": None})["gateway"], env)
-    command = [str(EXCHANGE), "up", "--port", str(stack.port), "--with-parent"]
+    command = [str(EXCHANGE), "up", "--port", str(stack.port), "--state", str(folder)]
     with (folder.parent / "up.log").open("w+") as log:
-        launcher = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=env)
+        # Where EXCHANGE_STATE is set there must be a stack already.
+        bare = {name: value for name, value in env.items() if name != "EXCHANGE_STATE"}
+        launcher = subprocess.Popen(
+            [*command, "--with-parent"], stdout=log, stderr=subprocess.STDOUT, env=bare
+        )
         try:
             wait_until(lambda: f"at {stack.url}" in Path(log.name).read_text(), launcher, log.name)
             for name, role in ROLES.items():
