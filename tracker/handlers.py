@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from common import chance, clock, people
+from common.consume import Handlers
 from common.events import TasksPriced, UserAdded, UserChanged
 from tracker import runs
 from tracker.models import deals_held, primary
@@ -37,4 +38,4 @@ def learn_prices(events: Sequence[TasksPriced]) -> None:
         primary.run(LEARN_PRICES, *[list(column) for column in zip(*prices, strict=True)])
 
 
-HANDLERS = {UserAdded: learn_people, UserChanged: learn_people, TasksPriced: learn_prices}
+HANDLERS: Handlers = {UserAdded: learn_people, UserChanged: learn_people, TasksPriced: learn_prices}

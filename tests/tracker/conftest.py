@@ -9,9 +9,9 @@ import pytest
 
 from common import chance
 from common.db import Row
-from common.events import UserChanged
+from common.events import TasksDealt, UserChanged
 from common.events.base import Envelope, Event
-from tests.conftest import Person
+from tests.conftest import Client, Person
 from tracker import actions, handlers, runs
 from tracker.domain import Draft
 from tracker.models import primary
@@ -45,6 +45,11 @@ def facts(kind: type[Event]) -> list[Any]:
     """All events of the kind in the outbox, in order."""
     rows = primary.rows("SELECT envelope FROM outbox WHERE type = %s ORDER BY id", kind.type)
     return [Envelope.read(row["envelope"]).event() for row in rows]
+
+
+def dealt_in(run_id: UUID) -> list[tuple[UUID, UUID]]:
+    told = [fact for fact in facts(TasksDealt) if fact.run_id == run_id]
+    return [pair for fact in told for pair in fact.deals]
 
 
 def run_row(run_id: UUID) -> Row:
@@ -86,3 +91,16 @@ def change() -> Callable[..., None]:
             handlers.learn_people([news])
 
     return hear
+
+
+@pytest.fixture
+def see(client: Callable[..., Client], replayed: Callable[[], None]) -> Callable[..., Any]:
+    """`see(bob, "/tasks")`: the JSON, once the standby shows everything."""
+
+    def get(who: Any, path: str, status: int = 200) -> Any:
+        replayed()
+        answer = client("tracker", who).get(path)
+        assert answer.status_code == status, answer.text
+        return answer.json
+
+    return get
