@@ -1,4 +1,5 @@
 import random
+import threading
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from accounting import actions, books, payouts
 from accounting.ledger import Contradiction
-from accounting.models import Agreed, primary
+from accounting.models import Agreed, primary, store
 from common import chance
 from common.events import LetterSettled, TasksPriced
 from tests.accounting.conftest import (
@@ -207,3 +208,36 @@ def test_order_duplicates_and_batches_do_not_matter(draws: random.Random) -> Non
             expected[worker] = expected.get(worker, 0) + (reward if sign > 0 else -fee)
     kept = balances()
     assert {worker: kept[worker] for worker in expected} == expected
+
+
+def test_consumers_at_once_miss_no_withdrawal_and_do_not_block_each_other() -> None:
+    bob, cat = new_id(), new_id()
+    deals = [(new_id(), new_id()) for _ in range(30)]
+    failures: list[Exception] = []
+
+    def consume(*events: Any) -> None:
+        try:
+            for event in events:
+                tell(*event)
+        except Exception as error:
+            failures.append(error)
+        store.close()
+
+    fees = [(dealt((task, bob), run_id=run), completed(cat)) for task, run in deals]
+    withdrawals = [(withdrawn(bob, task, run), added(cat), completed(bob)) for task, run in deals]
+    consumers = [threading.Thread(target=consume, args=batch) for batch in (fees, withdrawals)]
+    for consumer in consumers:
+        consumer.start()
+    for consumer in consumers:
+        consumer.join()
+
+    assert failures == []
+    assert kinds() == {"deal_fee": 60, "completion_reward": 60, "reversal": 30}
+    assert balances()[bob] == sum(
+        row["signed_cents"]
+        for row in primary.rows(
+            "SELECT signed_cents FROM report_transfers WHERE kind = 'completion_reward'"
+            " AND worker_id = %s",
+            bob,
+        )
+    )
