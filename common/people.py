@@ -1,14 +1,10 @@
 """Each listening service's own small copy of who there is, kept by `user.*` events."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from common.db import Row, Server
 from common.events import UserAdded, UserChanged
-
-ROLES = ("worker", "accountant", "manager", "admin")
-DEALT_TO = ("worker", "accountant")
 
 TABLE = """
 CREATE TABLE person (
@@ -46,8 +42,3 @@ def names(db: Server, ids: Sequence[UUID]) -> dict[UUID, str]:
 def reference(person_id: UUID, known: dict[UUID, str]) -> Row:
     """`{"id", "name"}` as pages and JSON show a person; one not heard of yet shows by id."""
     return {"id": person_id, "name": known.get(person_id, str(person_id)[:8])}
-
-
-def is_dealt_to(person: Any) -> bool:
-    """Active people of any role but manager and admin are dealt to."""
-    return person["is_active"] and person["role"] in DEALT_TO

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from common import people
 from common.db import Row
 from common.errors import Invalid, NotFound
 from common.events import UserAdded, UserChanged
+from common.roles import DEALT_TO
 from gateway import domain, passwords, sessions
 from gateway.forms import NewUser
 from gateway.models import outbox, primary
@@ -82,7 +82,7 @@ def save(person: Row) -> Row:
 
 
 def company() -> dict[str, int]:
-    counts = primary.row(COMPANY, list(people.DEALT_TO))
+    counts = primary.row(COMPANY, list(DEALT_TO))
     assert counts is not None
     return counts
 

@@ -9,7 +9,7 @@ import click
 import redis
 
 from common import clock, config, stream
-from common.people import ROLES
+from common.roles import ROLES
 from common.service import Service, services
 from gateway.models import primary, store
 

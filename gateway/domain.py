@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from common.errors import Conflict
-from common.people import is_dealt_to
+from common.roles import is_dealt_to
 
 HOME = {
     "worker": "/tasks?assignee=me",

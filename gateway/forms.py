@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from common.errors import Invalid
-from common.people import ROLES
+from common.roles import ROLES
 from gateway.passwords import LENGTH_MAX, LENGTH_MIN
 
 NAME_MAX, EMAIL_MAX = 100, 254

@@ -8,7 +8,7 @@ from flask_login import login_required
 
 from common import clock
 from common.db import Row, Server
-from common.people import ROLES
+from common.roles import ROLES
 from common.web import forms as keyed
 from common.web import found, paging, reading, require, respond
 from gateway import actions, forms
