@@ -22,33 +22,37 @@ STYLE = Style(
     opacity=".85",
     opacity_hover="1",
 )
-LABELS_MAX = 10
+LABELS_MAX = 8
+BARS_MAX = 62
+SERIES = (("Fees", "fees_cents"), ("Rewards", "rewards_cents"), ("Company", "company_cents"))
 
 
 def company(days: list[Row]) -> bytes:
     """Fees, rewards and what the company made of them, day by day from left to right."""
-    chart = pygal.Bar(
+    kind = pygal.Bar if len(days) <= BARS_MAX else pygal.Line
+    chart = kind(
         style=STYLE,
         js=[],
         width=960,
         height=360,
-        legend_at_bottom=True,
-        show_minor_x_labels=False,
-        x_label_rotation=0,
         margin=12,
+        show_dots=False,
+        show_minor_x_labels=False,
+        truncate_label=-1,
+        legend_at_bottom=True,
+        legend_at_bottom_columns=len(SERIES),
+        value_formatter="{:,.0f}".format,
         no_data_text="No business day in this period",
     )
-    labels = [f"{row['day']:%d %b}" for row in days]
-    chart.x_labels = labels
-    chart.x_labels_major = labels[:: max(1, -(-len(labels) // LABELS_MAX))]
-    for title, name in (
-        ("Fees", "fees_cents"),
-        ("Rewards", "rewards_cents"),
-        ("Company", "company_cents"),
-    ):
+    chart.x_labels = [f"{row['day']:%d %b %Y}" for row in days]
+    chart.x_labels_major = chart.x_labels[:: -(-len(days) // LABELS_MAX) or 1]
+    for title, name in SERIES:
         chart.add(title, [row[name] / 100 for row in days])
-    tree = chart.render_tree()
-    for parent in tree.iter():
+    return without_script(chart.render_tree())
+
+
+def without_script(tree: ElementTree.Element) -> bytes:
+    for parent in list(tree.iter()):
         for script in [child for child in parent if child.tag == "script"]:
             parent.remove(script)
     return ElementTree.tostring(tree)
