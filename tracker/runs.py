@@ -151,11 +151,11 @@ def advance(run: Row, *, now: datetime, size: int) -> None:
     """
     values = {**run, "size": size, "dealt_at": moment_text(now)}
     found = primary.execute_sql(END_OF_BATCH, values).fetchone()
-    if found is None:
+    if found:
+        primary.execute_sql(DEAL, {**values, "last_id": found[0]})
+        primary.execute_sql("NOTIFY outbox")
+    if not found or found[0] == run["upper_id"]:
         primary.run(FINISH + HERE, now, run["id"])
-        return
-    primary.execute_sql(DEAL, {**values, "last_id": found[0]})
-    primary.execute_sql("NOTIFY outbox")
 
 
 def locked(run_id: UUID) -> Row:
