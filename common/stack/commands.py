@@ -2,13 +2,12 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import click
 
 from common.stack import control
-from common.stack.launcher import Plan, launch
+from common.stack.launcher import Plan, become_launcher
 from common.stack.state import SERVERS, State
 from common.stack.status import status as read_status
 
@@ -34,7 +33,7 @@ def up(port: int | None, state: str | None, procfile: str | None, with_parent: b
         os.environ.pop("EXCHANGE_URL", None)
     parent = os.getppid() if with_parent else None
     folder = str(State.at(state).folder)
-    sys.exit(launch(Plan(folder, procfile or str(default_procfile()), port, parent=parent)))
+    become_launcher(Plan(folder, procfile or str(default_procfile()), port, parent=parent))
 
 
 def default_procfile() -> Path:

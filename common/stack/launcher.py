@@ -1,11 +1,16 @@
-"""What `exchange up` is while the stack runs: the end of a pipe, to be let go."""
+"""What `exchange up` is while the stack runs: the end of a pipe, to be let go.
+
+python -m common.stack.launcher PLAN
+"""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import NoReturn
 
 from common.stack.child import end_all
 from common.stack.state import StackError, State
@@ -29,6 +34,12 @@ class Plan:
     fast: bool = False
 
 
+def become_launcher(plan: Plan) -> NoReturn:
+    """This process is the launcher of `plan`, without all that a command line has imported."""
+    argv = [sys.executable, "-m", "common.stack.launcher", json.dumps(asdict(plan))]
+    os.execv(sys.executable, argv)
+
+
 def launch(plan: Plan) -> int:
     """The stack of `plan` ran until somebody ended it; the supervisor's exit code."""
     command = [sys.executable, "-m", "common.stack.supervisor", json.dumps(asdict(plan))]
@@ -43,3 +54,11 @@ def launch(plan: Plan) -> int:
         end_all(State.at(plan.state))
         raise StackError("The supervisor was killed, so everything else was stopped.")
     return code
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(launch(Plan(**json.loads(sys.argv[1]))))
+    except StackError as error:
+        error.show()
+        sys.exit(error.exit_code)

@@ -25,12 +25,6 @@ sleeper-work: sh -c 'echo awake; sleep 1000 & wait'
 sleeper-relay: sleep 1000
 """
 
-LAUNCH = """
-import json, sys
-from common.stack.launcher import Plan, launch
-sys.exit(launch(Plan(**json.loads(sys.argv[1]))))
-"""
-
 
 class Up:
     """A stack that was told to come up."""
@@ -42,7 +36,7 @@ class Up:
         procfile.write_text(PROCFILE)
         prepare = ("echo up to date",)
         plan = Plan(str(self.state.folder), str(procfile), self.port, prepare, (), fast=True)
-        command = [sys.executable, "-c", LAUNCH, json.dumps(asdict(plan))]
+        command = [sys.executable, "-m", "common.stack.launcher", json.dumps(asdict(plan))]
         env = {k: v for k, v in os.environ.items() if k not in ("GATEWAY_BIND", "EXCHANGE_URL")}
         self.launcher = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env
