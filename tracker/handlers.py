@@ -6,12 +6,12 @@ from common import chance, clock, people
 from common.consume import Handlers
 from common.events import TasksPriced, UserAdded, UserChanged
 from tracker import runs
-from tracker.models import deals_held, primary
+from tracker.models import DEALT_TO, deals_held, primary
 
-OUTDATE = """
+OUTDATE = f"""
     UPDATE roster SET is_current = false WHERE is_current AND worker_ids <> (SELECT coalesce(
-        array_agg(id ORDER BY id), '{}') FROM person
-        WHERE is_active AND role IN ('worker', 'accountant'))
+        array_agg(id ORDER BY id), '{{}}') FROM person
+        WHERE {DEALT_TO})
 """
 LEARN_PRICES = """
     INSERT INTO price (task_id, fee_cents, reward_cents)

@@ -12,13 +12,15 @@ store = Store("tracker")
 primary, replica = store.primary, store.replica
 outbox = Outbox(primary, "tracker")
 
+DEALT_TO = "is_active AND role IN ('worker', 'accountant')"
+
 SHARE_DEALS = "SELECT pg_advisory_xact_lock_shared(hashtext('deals'))"
 HOLD_DEALS = "SELECT pg_advisory_xact_lock(hashtext('deals'))"
 CURRENT = "SELECT id, worker_count FROM roster WHERE is_current"
-MAKE = """
+MAKE = f"""
     INSERT INTO roster (worker_ids)
     SELECT array_agg(id ORDER BY id) FROM person
-    WHERE is_active AND role IN ('worker', 'accountant') HAVING count(*) > 0
+    WHERE {DEALT_TO} HAVING count(*) > 0
     ON CONFLICT (is_current) WHERE is_current DO NOTHING
 """
 

@@ -9,6 +9,7 @@ from common import clock
 from common.db import Row, Server
 from common.errors import Conflict, NotFound
 from tracker import domain
+from tracker.models import DEALT_TO
 
 OVER = ("cancelled", "done", "failed")
 LIFE_S = 600
@@ -18,9 +19,9 @@ RUN = """
     SELECT run.*, worker_count AS workers FROM run LEFT JOIN roster ON roster.id = roster_id
 """
 # The sum of hashes says whether these are the same people, in no order.
-WORKERS = """
+WORKERS = f"""
     SELECT count(*) AS workers, coalesce(sum(uuid_hash_extended(id, 0)), 0)::text AS mark
-    FROM person WHERE is_active AND role IN ('worker', 'accountant')
+    FROM person WHERE {DEALT_TO}
 """
 OPEN = """
     SELECT coalesce(sum(open), 0)::bigint AS open,

@@ -11,7 +11,7 @@ from uuid import UUID
 from common.db import Row
 from common.errors import Conflict, NotFound
 from tracker.facts import DEALT_FACTS, moment_text
-from tracker.models import dealing, deals_held, primary, roster
+from tracker.models import DEALT_TO, dealing, deals_held, primary, roster
 
 SIZE = 5000
 
@@ -25,9 +25,9 @@ UNDER_WAY = """
     SELECT id FROM run
     WHERE kind = 'reassignment' AND state IN ('requested', 'running', 'paused')
 """
-LEFT_BEHIND = """
+LEFT_BEHIND = f"""
     SELECT id FROM person
-    WHERE NOT (is_active AND role IN ('worker', 'accountant'))
+    WHERE NOT ({DEALT_TO})
         AND EXISTS (SELECT FROM deal WHERE assignee_id = person.id)
         AND NOT EXISTS (SELECT FROM run WHERE leaver_id = person.id AND kind = 'departure'
                         AND state IN ('requested', 'running'))
