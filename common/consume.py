@@ -21,6 +21,7 @@ log = logging.getLogger("consume")
 Handlers = Mapping[type[Event], Callable[[Sequence[Any]], None]]
 
 BATCH = 500
+BATCH_CHARS = 2_000_000
 BLOCK_MS = 1000
 CLAIM_IDLE_MS = 10_000
 RECOVER_S = 3.0
@@ -34,6 +35,22 @@ def by_kind(handlers: Handlers, envelopes: Sequence[Envelope]) -> Iterator[tuple
     for kind, handler in handlers.items():
         if matching := [event for event in events if type(event) is kind]:
             yield handler, matching
+
+
+def portions(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """The entries in lists small enough for one short transaction each: of facts that come by the
+    thousand, a few; of single ones, all.
+    """
+    part: list[Entry] = []
+    size = 0
+    for entry in entries:
+        if part and size + len(entry.text) > BATCH_CHARS:
+            yield part
+            part, size = [], 0
+        part.append(entry)
+        size += len(entry.text)
+    if part:
+        yield part
 
 
 class Consumer:
@@ -98,7 +115,8 @@ class Consumer:
         entries = streams.read(
             self.bus, self.group, self.name, self.streams, BATCH, own=False, block_ms=block_ms
         )
-        self.take(entries)
+        for part in portions(entries):
+            self.take(part)
         return len(entries)
 
     def recover(self) -> None:

@@ -63,7 +63,9 @@ class Server(PostgresqlDatabase):
 
     _state: Any  # peewee's own, a thread-local
 
+    _adapter: Any  # peewee's own, psycopg2
     away_until = 0.0
+    hosts: tuple[tuple[str, str], ...] = ()
 
     def open(self, url: str) -> None:
         """Say where the server is; nothing connects before the first statement."""
@@ -75,17 +77,31 @@ class Server(PostgresqlDatabase):
             options="-c timezone=UTC -c lock_timeout=4s",
             keepalives_idle=10,
         )
+        named = psycopg2.extensions.parse_dsn(url)
+        hosts = named.get("host", "").split(",")
+        ports = named.get("port", "5432").split(",")
+        self.hosts = tuple(zip(hosts, ports * (len(hosts) // len(ports)), strict=True))
 
     def _connect(self) -> Any:
         # While one thread finds the server dead the others would queue behind it, two seconds each.
         if time.monotonic() < self.away_until:
             raise psycopg2.OperationalError("the server did not answer a moment ago")
-        try:
-            with deadline(CONNECT_TIMEOUT_S):
-                return super()._connect()  # type: ignore[misc]
-        except psycopg2.OperationalError:
-            self.away_until = time.monotonic() + AWAY_S
-            raise
+        refusal = None
+        for host, port in self.hosts:
+            try:
+                return self._connect_to(host, port)
+            except psycopg2.OperationalError as error:
+                refusal = refusal or error
+        self.away_until = time.monotonic() + AWAY_S
+        assert refusal
+        raise refusal
+
+    def _connect_to(self, host: str, port: str) -> Any:
+        # One host at a time: with a wait callback libpq keeps no time and never leaves a hung one.
+        with deadline(CONNECT_TIMEOUT_S):
+            connection = self._adapter.connect(self, host=host, port=port, **self.connect_params)
+        connection.autocommit = True
+        return connection
 
     @property
     def is_away(self) -> bool:

@@ -8,7 +8,7 @@ from flask import Blueprint, Flask, Response, current_app, g, request
 from peewee import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
-from common import clock, identity
+from common import clock, identity, outbox
 from common.config import Config
 from common.db import Reading, Row, Store
 from common.errors import Away, Forbidden, Invalid, NotFound, Refused
@@ -69,6 +69,7 @@ def install_identity(app: Flask, identify: Callable[[], identity.Identity | None
     @app.before_request
     def know_caller() -> Any:
         g.user = None
+        outbox.trace.set(request.headers.get("traceparent"))
         if request.path in OPEN_PATHS or request.endpoint == "static":
             return None
         g.user = identify()

@@ -95,6 +95,17 @@ def test_a_hung_server_frees_its_callers_in_seconds(store: Store, hung_server: s
     assert time.monotonic() - began < 5
 
 
+def test_a_hung_host_does_not_hide_the_next_one(store: Store, hung_server: str) -> None:
+    url = store.primary.database
+    hung = hung_server.partition("@")[2].partition("/")[0]
+    head, _, rest = url.partition("@")
+    store.primary.open(f"{head}@{hung},{rest}")
+
+    found = store.primary.value("SELECT 1")
+
+    assert found == 1
+
+
 def test_a_statement_past_its_deadline_raises(store: Store) -> None:
     with deadline(0.2), pytest.raises(OperationalError, match="deadline"):
         store.primary.execute_sql("SELECT pg_sleep(5)")
