@@ -7,9 +7,9 @@ from flask import Blueprint, Response, g, request
 
 from analytics import names, reports
 from analytics.period import Period
-from analytics.sources import reading
+from analytics.sources import sources
 from common.db import Row
-from common.web import paging, require, respond
+from common.web import paging, reading, require, respond
 
 bp = Blueprint("money", __name__)
 
@@ -24,7 +24,7 @@ def asked_kind() -> str | None:
 
 def facts(worker_id: UUID, period: Period | None = None) -> Row:
     """The person's money; without a period that could be read, all of it."""
-    r = reading("accounting")
+    r = reading(sources["accounting"])
     limit, before = paging.SIZE + 1, paging.asked(UUID)
     rows = reports.transfers(r.db, worker_id, asked_kind(), period or Period(), before, limit)
     rows, following = paging.cut(rows)
@@ -46,7 +46,7 @@ def facts_of(worker_id: UUID, period: Period | None = None) -> Row:
 
 def csv_of(worker_id: UUID) -> Response:
     rows = reports.every_transfer(
-        reading("accounting").db, worker_id, asked_kind(), Period.read(request.args)
+        reading(sources["accounting"]).db, worker_id, asked_kind(), Period.read(request.args)
     )
     return respond.csv_stream("earnings.csv", HEADER, names.titled(rows))
 
@@ -83,7 +83,7 @@ def people() -> Response:
     require("accountant", "admin")
     q = request.args.get("q", "").strip().replace("\x00", "")
     rows, following = with_balances(q)
-    found = {"people": rows, "next": following, **reading("accounting").age}
+    found = {"people": rows, "next": following, **reading(sources["accounting"]).age}
     return respond.page("analytics/people.html", found)
 
 
@@ -91,5 +91,5 @@ def with_balances(q: str) -> tuple[list[Row], Any]:
     """A page of people by name, each with the balance, and the cursor of the next."""
     rows = names.people(q, paging.asked(str, UUID), paging.SIZE + 1)
     rows, following = paging.cut(rows, key=("name", "id"))
-    known = reports.balances(reading("accounting").db, [row["id"] for row in rows])
+    known = reports.balances(reading(sources["accounting"]).db, [row["id"] for row in rows])
     return [{**row, "balance_cents": known.get(row["id"], 0)} for row in rows], following

@@ -5,9 +5,10 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from analytics.sources import reading, sources
+from analytics.sources import sources
 from common.db import Row
 from common.errors import Away, NotFound
+from common.web import reading
 
 CHUNK = 1000
 
@@ -49,7 +50,7 @@ def titled(rows: Iterable[Row]) -> Iterator[Row]:
 
 def person(person_id: UUID) -> Row:
     """`{"id", "name"}`.  Raises NotFound; Away."""
-    found = reading("gateway").db.row(PERSON, person_id)
+    found = reading(sources["gateway"]).db.row(PERSON, person_id)
     if found is None:
         raise NotFound("There is no such person.")
     return found
@@ -58,4 +59,4 @@ def person(person_id: UUID) -> Row:
 def people(q: str, before: Any, limit: int) -> list[Row]:
     """People whose name contains `q`, by name, behind the key."""
     name, person_id = before or ("", FIRST)
-    return reading("gateway").db.rows(PEOPLE, q, name, person_id, limit)
+    return reading(sources["gateway"]).db.rows(PEOPLE, q, name, person_id, limit)

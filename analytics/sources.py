@@ -3,8 +3,7 @@
 from urllib.parse import urlsplit
 
 from common.config import Config
-from common.db import Reading, Store
-from common.web import reading as reading_of
+from common.db import Store
 
 OWNERS = ("accounting", "tracker", "gateway", "mailer")
 
@@ -31,8 +30,3 @@ def apart(url: str) -> tuple[str, str]:
         parts._replace(netloc=who + at + each).geturl() for each in (first, others or first)
     )
     return standby, primary
-
-
-def reading(name: str) -> Reading:
-    """The service's standby once it shows what the caller wrote, else its primary.  Raises Away."""
-    return reading_of(sources[name])

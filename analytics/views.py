@@ -6,9 +6,9 @@ from flask import Blueprint, Response, request
 
 from analytics import charts, names, reports
 from analytics.period import Period
-from analytics.sources import reading
+from analytics.sources import sources
 from common.db import Row
-from common.web import paging, require, respond
+from common.web import paging, reading, require, respond
 
 bp = Blueprint("views", __name__)
 
@@ -21,7 +21,7 @@ ANALYTICS = [*DAY, "workers_in_minus", *TASK]
 @bp.get("/accounting")
 def accounting() -> Response:
     require("accountant", "admin")
-    r = reading("accounting")
+    r = reading(sources["accounting"])
     rows = reports.days(r.db, paging.asked(date), paging.SIZE + 1)
     rows, following = paging.cut(rows, key=("day",))
     facts = {"open_day": reports.open_day(r.db), "days": rows, "next": following, **r.age}
@@ -31,13 +31,13 @@ def accounting() -> Response:
 @bp.get("/accounting.csv")
 def accounting_table() -> Response:
     require("accountant", "admin")
-    rows = reports.every_day(reading("accounting").db)
+    rows = reports.every_day(reading(sources["accounting"]).db)
     return respond.csv_stream("accounting.csv", ACCOUNTING, rows)
 
 
 def dashboard(period: Period | None = None) -> Row:
     """The dashboard's facts; without a period that could be read, of the last 30 days."""
-    r = reading("accounting")
+    r = reading(sources["accounting"])
     rows = reports.dashboard(r.db, period or Period())
     known = names.titles(row["task_id"] for row in rows)
     today = reports.today(rows)
@@ -83,7 +83,7 @@ def flat(day: Row) -> Row:
 @bp.get("/analytics/chart.svg")
 def chart() -> Response:
     require("admin")
-    rows = reports.dashboard(reading("accounting").db, Period.read(request.args))
+    rows = reports.dashboard(reading(sources["accounting"]).db, Period.read(request.args))
     svg = charts.company([row for row in reversed(rows) if row["is_asked"]])
     answer = Response(svg, mimetype="image/svg+xml")
     answer.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"

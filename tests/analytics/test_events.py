@@ -6,19 +6,21 @@ from uuid import UUID
 import pytest
 
 from analytics import events
+from common.db import deadline
 from common.errors import Away
 from common.service import services
 
 BURY = """
     INSERT INTO dead_letter (stream, entry_id, event, error, trace, deliveries)
-    SELECT 'events:tracker', n || '-0', '{{"type": "task.added"}}', 'ValueError: no', '', 3
+    SELECT 'events:tracker', n || '-0', '{"type": "task.added"}', 'ValueError: no', '', 3
     FROM generate_series(1, %s) AS n
 """
 
 
 def bury(service: str, count: int = 1) -> None:
     found = next(each for each in services() if each.name == service)
-    found.primary().run(BURY.replace("{{", "{").replace("}}", "}"), count)
+    with deadline(60):
+        found.primary().run(BURY, count)
 
 
 def test_dead_letters_of_all_services_are_listed_newest_first(cast, client, replayed):
@@ -123,10 +125,10 @@ def test_two_hundred_thousand_dead_letters_are_no_slower(cast, client, replayed)
     bury("accounting", 200_000)
     replayed()
     fay = client("analytics", cast.fay)
-    fay.get("/events", html=True)
 
-    start = time.perf_counter()
-    answer = fay.get("/events", html=True)
+    def timed() -> float:
+        start = time.perf_counter()
+        assert "1,000+ in all" in fay.get("/events", html=True).text
+        return time.perf_counter() - start
 
-    assert time.perf_counter() - start < 0.3
-    assert "1,000+ in all" in answer.text
+    assert min(timed() for _ in range(5)) < 0.3
