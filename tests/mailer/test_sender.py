@@ -166,6 +166,25 @@ def test_without_a_server_letters_stay_queued_and_say_why(cast, sender):
     assert letter["next_attempt_at"] < clock.now() + timedelta(seconds=31)
 
 
+@pytest.mark.promise(32)
+def test_after_a_server_silent_at_its_banner_all_letters_go_out_soon(
+    cast, sender, other_server, monkeypatch
+):
+    monkeypatch.setattr(smtp, "STEP_S", 0.3)
+    paid(*(payout(cast.bob.id) for _ in range(3)))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        sender.post.mail.port = silent.getsockname()[1]
+        with pytest.raises(Unreachable):
+            sender.send_due()
+
+    with other_server() as server, clock.hold(clock.now() + timedelta(seconds=30)):
+        send_all(sender)
+
+    assert len(server.taken) == 3
+    assert settled() == ["sent"] * 3
+
+
+@pytest.mark.promise(32)
 def test_a_silent_host_costs_one_timeout_and_not_one_a_letter(
     cast, sender, other_server, monkeypatch
 ):
@@ -231,6 +250,7 @@ def until(come, patience_s=10.0):
 INJECTION = "Bob\r\nBcc: all@example.com\nX-Evil: 1\x00\x1b\u2028"
 
 
+@pytest.mark.promise(33)
 @pytest.mark.parametrize("name", [INJECTION, "<script>alert(1)</script>", "Ж" * 200, "{{ 7 * 7 }}"])
 def test_a_name_adds_no_header_and_runs_nowhere(clean, sender, inbox, name):
     paid(payout(added("bob@example.com", name)))
@@ -243,6 +263,7 @@ def test_a_name_adds_no_header_and_runs_nowhere(clean, sender, inbox, name):
     assert "49" not in part(mail, "plain")
 
 
+@pytest.mark.promise(33)
 @pytest.mark.parametrize("currency", [INJECTION, "EUR\r\n\r\nbody"])
 def test_no_field_of_a_payout_adds_a_header(cast, sender, inbox, currency):
     paid(payout(cast.bob.id, currency=currency))
