@@ -112,12 +112,36 @@ def test_a_refusal_is_a_page_with_a_way_back(visitor: Visitors):
     visitor.complaints.clear()
 
 
-def test_everything_can_be_done_without_script(visitor: Visitors):
+def test_a_task_is_added_and_withdrawn_without_script(visitor: Visitors):
     page = visitor("Ann", java_script_enabled=False)
 
-    page.goto("/reassignments/new")
-    page.goto("/tasks")
-    page.locator("table.data a").first.click()
+    page.goto("/tasks/new")
+    page.get_by_label("Title").fill("<b>Bold</b> & =1+1 \u202etxt")
+    page.get_by_role("button", name="Add the task").click()
+    assert page.locator("h1").inner_text() == "<b>Bold</b> & =1+1 \u202etxt"
+    assert page.locator("main time").first.inner_text().endswith("UTC")
+    question = page.locator("details.confirm")
+    assert not question.get_by_role("button").is_visible()
+    question.locator("summary").click()
+    question.get_by_role("button", name="Withdraw").click()
 
-    assert page.locator("h1").count() == 1
-    assert page.locator("time").first.inner_text().endswith("UTC")
+    assert page.locator(".facts .badge").inner_text() == "withdrawn"
+
+
+def test_fields_that_cannot_be_taken_say_so_and_keep_what_was_typed(visitor: Visitors):
+    page = visitor("Ann")
+    page.goto("/tasks/new")
+    page.get_by_label("Description").fill("Two lines\nof text")
+    page.get_by_label("Title").fill(" ")
+
+    page.get_by_role("button", name="Add the task").click()
+
+    title = page.get_by_label("Title")
+    assert title.get_attribute("aria-invalid") == "true"
+    assert page.get_by_label("Description").input_value() == "Two lines\nof text"
+    page.get_by_role("alert").get_by_role("link").first.click()
+    assert title.evaluate("field => field === document.activeElement")
+    shoot(page, "form-refused-desktop")
+    # Chromium itself reports a page that answers 422.
+    assert len(visitor.complaints) == 1
+    visitor.complaints.clear()
