@@ -13,6 +13,11 @@ ALONE = "SELECT pg_advisory_xact_lock(hashtext('books'))"
 OPEN = """
     INSERT INTO business_day (day, state, opened_at) VALUES (%s, 'open', %s) ON CONFLICT DO NOTHING
 """
+# Only a first day on which nothing was posted or closed may become another one.
+REOPEN = """
+    UPDATE business_day SET day = %s, opened_at = %s
+    WHERE NOT EXISTS (SELECT FROM transfer) AND (SELECT count(*) FROM business_day) = 1
+"""
 
 
 def share(now: datetime) -> date:
@@ -40,10 +45,19 @@ def open_day(now: datetime) -> date:
 
 
 def open_books(day: date, *, now: datetime) -> date:
-    """Books never opened before are open for `day`; returns the open day."""
-    if not primary.value("SELECT EXISTS (SELECT FROM business_day)"):
-        primary.run(OPEN, day, now)
+    """Books never used before are open for `day`; returns the open day."""
+    with primary.atomic():
+        primary.run(REOPEN, day, now)
+        if not primary.value("SELECT EXISTS (SELECT FROM business_day)"):
+            primary.run(OPEN, day, now)
     return primary.value("SELECT day FROM business_day WHERE state = 'open'")
+
+
+def prepare() -> None:
+    """The books are open from the first start on."""
+    now = clock.now()
+    with primary.atomic():
+        share(now)
 
 
 def open_next(day: date, *, now: datetime) -> None:

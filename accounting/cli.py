@@ -74,6 +74,7 @@ service = Service(
     listens=("gateway", "tracker", "mailer"),
     has_relay=True,
     has_jobs=True,
+    prepare="accounting.books:prepare",
     tick="accounting.jobs.tick",
     tick_s=30,
     connect=models.agree,

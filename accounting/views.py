@@ -9,7 +9,7 @@ from accounting import actions, books, forms, reports
 from accounting.models import primary, store
 from common import clock, jobs
 from common.db import Row
-from common.web import found, paging, reading, require, respond
+from common.web import found, look_up, paging, reading, require, respond
 from common.web.forms import once
 
 bp = Blueprint("accounting", __name__)
@@ -66,8 +66,7 @@ def close() -> Response:
 
 @bp.get("/payout-runs/<uuid:run_id>")
 def show(run_id: UUID) -> Response:
-    source = reading(store)
-    run = found(reports.run(source.db, run_id), "payout run")
+    run, source = look_up(store, lambda db: found(reports.run(db, run_id), "payout run"))
     asked = paging.asked(UUID)
     after = asked[0] if asked else reports.FIRST
     rows = reports.payouts(source.db, run["day"], after=after, limit=PAID_SIZE + 1)

@@ -13,7 +13,7 @@ from redis import RedisError
 from common import config
 from common.errors import Invalid, Misconfigured, Refused
 from common.events_cli import events
-from common.service import services
+from common.service import load, services
 
 
 class Exchange(click.Group):
@@ -51,6 +51,8 @@ def migrate() -> None:
         service.open(config.current())
         for name in service.migrate():
             click.echo(f"{service.name}: {name}")
+        if service.prepare:
+            load(service.prepare)()
 
 
 @main.command()

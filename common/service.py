@@ -43,6 +43,7 @@ class Service:
     listens: tuple[str, ...] = ()
     has_relay: bool = False
     has_jobs: bool = False
+    prepare: str = ""  # called by `exchange migrate` when all migrations are done
     tick: str = ""
     tick_s: int = 60
     connect: Callable[[config.Config], None] | None = None

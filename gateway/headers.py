@@ -50,6 +50,7 @@ SECURITY = [
     ("Referrer-Policy", "same-origin"),
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 ]
+CSP = "content-security-policy"
 HSTS = ("Strict-Transport-Security", "max-age=31536000")
 OURS = {name.lower() for name, _ in [*SECURITY, HSTS]} | {"cache-control", "x-request-id"}
 
@@ -114,9 +115,13 @@ class Door:
         """
         kept: Headers = []
         seen: dict[str, str] = {}
+        answer = list(answer)
+        # A drawing is no page: its own policy allows its own style.
+        is_drawing = any(value.startswith("image/svg") for _, value in answer)
+        security = [pair for pair in self.security if not (is_drawing and pair[1] == POLICY)]
         for name, value in answer:
             lower = name.lower()
-            if lower in KEPT_BACK or lower in OURS:
+            if lower in KEPT_BACK or (lower in OURS and not (is_drawing and lower == CSP)):
                 continue
             if lower.startswith("x-exchange-"):
                 if name == LSN_HEADER and LSN.fullmatch(value):
@@ -126,7 +131,7 @@ class Door:
                 kept.append((name, self.secured(value) if lower == "set-cookie" else value))
         if seen:
             kept.append(self.write_seen(self.read_seen(environ["exchange.jar"]) | seen))
-        kept += self.security
+        kept += security
         kept.append(("Cache-Control", cache_control(environ)))
         kept.append(("X-Request-Id", environ["exchange.request_id"]))
         return kept

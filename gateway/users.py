@@ -10,7 +10,7 @@ from common import clock
 from common.db import Row, Server
 from common.roles import ROLES
 from common.web import forms as keyed
-from common.web import found, paging, reading, require, respond
+from common.web import found, look_up, paging, reading, require, respond
 from gateway import actions, forms
 from gateway.models import USER, primary, store, user
 
@@ -93,7 +93,7 @@ def add() -> Response:
 
 
 def one(user_id: UUID) -> dict[str, Any]:
-    person = found(user(reading(store).db, user_id), "user")
+    person, _ = look_up(store, lambda db: found(user(db, user_id), "user"))
     return {**person}
 
 

@@ -1,6 +1,7 @@
 """Reassignments, and other runs, as pages and JSON show them."""
 
 import hashlib
+from collections.abc import Iterator
 from uuid import UUID
 
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -12,6 +13,8 @@ from tracker import domain
 from tracker.models import DEALT_TO
 
 OVER = ("cancelled", "done", "failed")
+NAMES = ["id", "kind", "state", "total", "done", "dealt", "workers", "seed_sha256", "seed",
+         "started_at", "finished_at", "error"]  # fmt: skip
 LIFE_S = 600
 TOLERANCE = 0.01
 
@@ -44,6 +47,11 @@ def page(db: Server, kind: str, after: UUID | None, limit: int) -> list[Row]:
     return [facts(row) for row in db.rows(sql + " LIMIT %s", kind, after, after, limit)]
 
 
+def every(db: Server, kind: str) -> Iterator[Row]:
+    """All runs of the kind, the newest first."""
+    return map(facts, db.stream(f"{RUN} WHERE kind = %s ORDER BY run.id DESC", kind))
+
+
 def one(db: Server, run_id: UUID) -> Row:
     """The run as stored, with `workers`.  Raises NotFound."""
     row = db.row(f"{RUN} WHERE run.id = %s", run_id)
@@ -55,9 +63,8 @@ def one(db: Server, run_id: UUID) -> Row:
 def facts(run: Row) -> Row:
     """RUN of the contract: the seed's hash at once, the seed when the run is over."""
     seed = bytes(run["seed"])
-    shown = ("id", "kind", "state", "total", "done", "dealt", "workers")
     return {
-        **{name: run[name] for name in shown},
+        **{name: run[name] for name in NAMES[:7]},
         "seed_sha256": hashlib.sha256(seed).hexdigest(),
         "seed": seed.hex() if run["state"] in OVER else None,
         "started_at": run["started_at"],

@@ -9,11 +9,11 @@ from flask import Blueprint, Response, current_app, g, request
 from common import chance, clock, jobs, people
 from common.db import deadline
 from common.errors import Conflict
-from common.web import forms, paging, reading, require, respond
+from common.web import forms, look_up, paging, reading, require, respond
 from tracker import reassignments, runs
 from tracker.models import primary, store
 
-bp = Blueprint("reassignments", __name__, url_prefix="/reassignments")
+bp = Blueprint("reassignments", __name__)
 
 TICK = "tracker.jobs.tick"
 CHECK_S = 50
@@ -37,10 +37,10 @@ def at(run_id: Any) -> str:
     return f"/reassignments/{run_id}"
 
 
-@bp.get("")
+@bp.get("/reassignments")
 def index() -> Response:
     found = reading(store)
-    kind = "departure" if request.args.get("kind") == "departure" else "reassignment"
+    kind = asked_kind()
     key = paging.asked(UUID)
     rows = reassignments.page(found.db, kind, key[0] if key else None, paging.SIZE + 1)
     shown, following = paging.cut(rows)
@@ -48,12 +48,22 @@ def index() -> Response:
     return respond.page("tracker/reassignments.html", facts, kind=kind, age=found.age)
 
 
-@bp.get("/new")
+@bp.get("/reassignments.csv")
+def export() -> Response:
+    rows = reassignments.every(reading(store).db, asked_kind())
+    return respond.csv_stream("reassignments.csv", reassignments.NAMES, rows)
+
+
+def asked_kind() -> str:
+    return "departure" if request.args.get("kind") == "departure" else "reassignment"
+
+
+@bp.get("/reassignments/new")
 def new() -> Response:
     return respond.page("tracker/preview.html", previews().look(reading(store).db))
 
 
-@bp.post("")
+@bp.post("/reassignments")
 def request_one() -> Response:
     expected = request.form.get("expected", "")
     try:
@@ -91,10 +101,9 @@ def shown_anew(error: Conflict) -> Response:
     return respond.page("tracker/preview.html", facts, error.status, problem=error)
 
 
-@bp.get("/<uuid:run_id>")
+@bp.get("/reassignments/<uuid:run_id>")
 def show(run_id: UUID) -> Response:
-    found = reading(store)
-    row = reassignments.one(found.db, run_id)
+    row, found = look_up(store, lambda db: reassignments.one(db, run_id))
     extra: dict[str, Any] = {"pace": reassignments.pace(row), "age": found.age, "row": row}
     people_shown = [each for each in (row["requested_by"], row["leaver_id"]) if each]
     if request.args.get("check") == "all" and row["state"] in reassignments.OVER:
@@ -106,20 +115,20 @@ def show(run_id: UUID) -> Response:
     return respond.page("tracker/run.html", reassignments.facts(row), **extra)
 
 
-@bp.post("/<uuid:run_id>/cancellation")
+@bp.post("/reassignments/<uuid:run_id>/cancellation")
 def cancel(run_id: UUID) -> Response:
     runs.cancel(run_id, now=clock.now())
     jobs.wake("tracker", TICK)
     return steered(run_id, "The reassignment was cancelled; what it dealt stays dealt.")
 
 
-@bp.post("/<uuid:run_id>/pause")
+@bp.post("/reassignments/<uuid:run_id>/pause")
 def pause(run_id: UUID) -> Response:
     runs.pause(run_id)
     return steered(run_id, "The reassignment is paused.")
 
 
-@bp.post("/<uuid:run_id>/resumption")
+@bp.post("/reassignments/<uuid:run_id>/resumption")
 def resume(run_id: UUID) -> Response:
     runs.resume(run_id)
     jobs.wake("tracker", TICK)

@@ -11,7 +11,7 @@ from common import chance, clock, people
 from common.db import Row, deadline
 from common.errors import Invalid, TooLarge
 from common.web import forms as web_forms
-from common.web import paging, reading, require, respond
+from common.web import look_up, paging, reading, require, respond
 from tracker import actions, domain, forms, importing, tasks
 from tracker.models import primary, store
 from tracker.run_views import bp as reassignments
@@ -83,13 +83,13 @@ def add() -> Response:
 
 @bp.get("/tasks/<uuid:task_id>")
 def show(task_id: UUID) -> Response:
-    found = reading(store)
-    return respond.page("tracker/task.html", tasks.one(found.db, task_id), age=found.age)
+    task, source = look_up(store, lambda db: tasks.one(db, task_id))
+    return respond.page("tracker/task.html", task, age=source.age)
 
 
 @bp.get("/tasks/<uuid:task_id>/edit")
 def edit_form(task_id: UUID) -> Response:
-    task = tasks.one(reading(store).db, task_id)
+    task, _ = look_up(store, lambda db: tasks.one(db, task_id))
     domain.check_may_edit(task["added_by"]["id"], by=g.user.id, role=g.user.role)
     domain.check_open(task["status"])
     return respond.page("tracker/edit.html", {"task": task})

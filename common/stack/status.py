@@ -67,7 +67,7 @@ def status(folder: State | str | None = None) -> dict[str, Any]:
         "servers": [{key: known[name][key] for key in names} for name in SERVERS if name in known],
         "databases": {
             name: {
-                "primary": env[f"{name.upper()}_DATABASE_URL"],
+                "primary": alone(env[f"{name.upper()}_DATABASE_URL"]),
                 "replica": env[f"{name.upper()}_REPLICA_URL"],
                 "lag_s": lag,
             }
@@ -77,6 +77,13 @@ def status(folder: State | str | None = None) -> dict[str, Any]:
         "queue": env["QUEUE_URL"],
         "inbox": str(state.inbox),
     }
+
+
+def alone(url: str) -> str:
+    """The address with its first host only, which is the primary's: any client reads that."""
+    credentials, _, rest = url.partition("@")
+    hosts, _, database = rest.partition("/")
+    return f"{credentials}@{hosts.split(',')[0]}/{database.partition('?')[0]}"
 
 
 def alive(child: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, g, request
 from peewee import InterfaceError, OperationalError
@@ -10,11 +10,13 @@ from werkzeug.exceptions import HTTPException
 
 from common import clock, identity, outbox
 from common.config import Config
-from common.db import Reading, Row, Store
+from common.db import LOST, Reading, Row, Server, Store, look
 from common.errors import Away, Forbidden, Invalid, NotFound, Refused
 from common.web import csrf, flash, health, respond, wording
 
 log = logging.getLogger("web")
+
+T = TypeVar("T")
 
 BODY_MAX = 21 * 1024 * 1024
 LSN_HEADER = "X-Exchange-Lsn"
@@ -129,6 +131,24 @@ def reading(store: Store) -> Reading:
     return store.reading(after)
 
 
+def look_up(store: Store, ask: Callable[[Server], T]) -> tuple[T, Reading]:
+    """What `ask` finds by its id, and where: what the replica does not show yet, the primary may.
+    Raises NotFound if neither does.
+    """
+    source = reading(store)
+    try:
+        return ask(source.db), source
+    except NotFound:
+        if source.db is store.primary:
+            raise
+        try:
+            latest = look(store.primary)[0]
+        except LOST:
+            store.primary.close_quietly()
+            raise NotFound("There is no such page, as far as we can see just now.") from None
+        return ask(latest.db), latest
+
+
 def require(*roles: str) -> None:
     """Raises Forbidden unless the caller has one of the roles."""
     if g.user is None or g.user.role not in roles:
@@ -146,4 +166,4 @@ def found(row: Row | None, what: str) -> Row:
     return row
 
 
-__all__ = ["clock", "create_app", "csrf", "found", "reading", "require"]
+__all__ = ["clock", "create_app", "csrf", "found", "look_up", "reading", "require"]

@@ -69,6 +69,7 @@ def test_a_worker_is_dealt_tasks_completes_some_and_is_paid_by_letter(
     asked = ann.post("/reassignments")
     assert asked.status_code == 201
     load("tracker.jobs:tick")()
+    replayed()
     run = ann.get(f"/reassignments/{asked.json['id']}").json
     assert (run["state"], run["done"], run["dealt"]) == ("done", 60 - len(done), 60 - len(done))
     assert hashlib.sha256(bytes.fromhex(run["seed"])).hexdigest() == asked.json["seed_sha256"]
