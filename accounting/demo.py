@@ -10,10 +10,8 @@ LAST_CLOSED = 1
 
 
 def play(step: int, phase: str, moment: datetime) -> None:
-    """The books are opened on the first morning; the first two evenings their day is paid out."""
+    """The first two evenings their day is paid out."""
     day = books.today(moment)
-    if phase == "morning" and step == 0:
-        books.open_books(day, now=moment)
     if phase == "evening" and step <= LAST_CLOSED:
         with suppress(Conflict):  # a demo cut off half way is played again
             actions.close_day(day, by=None, now=moment)

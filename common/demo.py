@@ -6,7 +6,7 @@ from common import clock
 from common.config import Config
 from common.service import load, services
 
-PHASES = {"morning": time(9), "evening": time(17)}
+PHASES = {"dawn": time(8), "morning": time(9), "evening": time(17)}
 DAYS = 3
 
 
@@ -27,6 +27,9 @@ def play(settings: Config) -> None:
 
 def act(settings: Config, step: int, phase: str, moment: datetime) -> None:
     """One phase of one day; every part is heard by everybody before the next one plays."""
+    for service in services():
+        if service.prepare and (step, phase) == (0, "morning"):
+            load(service.prepare)()
     for service in services():
         if service.demo:
             load(service.demo)(step, phase, moment)

@@ -1,0 +1,29 @@
+"""The demo company has something to show on every page."""
+
+from collections.abc import Callable
+
+from common import clock, demo
+from common.config import Config
+from common.service import load, services
+from tests.conftest import Cast, Client
+
+
+def test_the_demo_leaves_two_paid_days_and_one_open(
+    settings: Config, cast: Cast, client: Callable[..., Client], replayed: Callable[[], None]
+) -> None:
+    for service in services():
+        if service.prepare:
+            load(service.prepare)()
+
+    demo.play(settings)
+    replayed()
+
+    runs = client("accounting", cast.dan).get("/payout-runs").json["payout_runs"]
+    days = client("analytics", cast.fay).get("/analytics").json["days"]
+    today = clock.day_of(clock.now(), settings.timezone)
+    assert [run["state"] for run in runs] == ["done", "done"]
+    assert all(run["paid_cents"] > 0 for run in runs)
+    assert len(days) == 3
+    assert days[0]["day"] == str(today)
+    assert all(day["fees_cents"] and day["rewards_cents"] for day in days)
+    assert list(load("accounting.verify:differences")()) == []
