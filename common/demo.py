@@ -6,7 +6,7 @@ from common import clock
 from common.config import Config
 from common.service import load, services
 
-PHASES = {"dawn": time(8), "morning": time(9), "evening": time(17)}
+PHASES = {"morning": time(9), "evening": time(17)}
 DAYS = 3
 
 
