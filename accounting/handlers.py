@@ -8,6 +8,7 @@ from accounting import ledger
 from accounting.ledger import Completion, Deal, Withdrawal
 from accounting.models import primary
 from common import chance, clock, people
+from common.consume import Handlers
 from common.events import (
     LetterSettled,
     TaskAdded,
@@ -61,7 +62,7 @@ def note_letters(events: Sequence[LetterSettled]) -> None:
     primary.run(LETTERS, *[list(column) for column in zip(*facts, strict=True)])
 
 
-HANDLERS = {
+HANDLERS: Handlers = {
     UserAdded: learn_people,
     UserChanged: learn_people,
     TaskWithdrawn: reverse_fees,

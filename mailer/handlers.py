@@ -1,12 +1,12 @@
 """What the mailer does when it hears of people and payouts."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 
 from common import clock
-from common.events import Event, PayoutMade, UserAdded, UserChanged
+from common.consume import Handlers
+from common.events import PayoutMade, UserAdded, UserChanged
 from mailer import domain
 from mailer.models import primary
 
@@ -63,7 +63,7 @@ def write_letters(events: Sequence[PayoutMade]) -> None:
     primary.run(WRITE, *(list(column) for column in zip(*facts, strict=True)), clock.now())
 
 
-HANDLERS: dict[type[Event], Callable[[Sequence[Any]], None]] = {
+HANDLERS: Handlers = {
     UserAdded: learn_addresses,
     UserChanged: learn_addresses,
     PayoutMade: write_letters,
