@@ -1,9 +1,9 @@
 """What a letter says on its envelope, and how long one tries: rules without a mail server."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from common.events import PayoutMade
+from common.events import LinkIssued, PayoutMade
 from common.money import NO_BREAK, format_cents
 
 GIVE_UP_AFTER = timedelta(days=2)
@@ -18,6 +18,12 @@ def money(cents: int, currency: str) -> str:
     return format_cents(cents, currency).replace(NO_BREAK, " ")
 
 
+def moment(at: datetime) -> str:
+    """`Monday 9 November 2026, 09:30 UTC`."""
+    utc = at.astimezone(UTC)
+    return f"{utc:%A} {utc.day} {utc:%B %Y, %H:%M} UTC"
+
+
 def one_line(text: str) -> str:
     """The text with every control character, CR and LF above all, made a space."""
     return CONTROL.sub(" ", text).strip()
@@ -27,6 +33,17 @@ def subject(paid: PayoutMade) -> str:
     """`You were paid 123.00 EUR for Friday 20 November`."""
     day = f"{paid.day:%A} {paid.day.day} {paid.day:%B}"
     return one_line(f"You were paid {money(paid.amount_cents, paid.currency)} for {day}")
+
+
+LINK_SUBJECTS = {
+    "invitation": "You are invited to Task Exchange",
+    "reset": "Choose a new password for Task Exchange",
+}
+
+
+def has_expired(about: PayoutMade | LinkIssued, now: datetime) -> bool:
+    """Whether the letter is of no use any more: its link opens nothing."""
+    return isinstance(about, LinkIssued) and about.expires_at <= now
 
 
 def is_address(email: str) -> bool:

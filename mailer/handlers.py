@@ -1,12 +1,13 @@
-"""What the mailer does when it hears of people and payouts."""
+"""What the mailer does when it hears of people, payouts and links."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import msgspec
 
 from common import clock
 from common.consume import Handlers
-from common.events import PayoutMade, UserAdded, UserChanged
+from common.events import Event, LinkIssued, PayoutMade, UserAdded, UserChanged
 from mailer import domain
 from mailer.models import primary
 
@@ -27,8 +28,9 @@ QUEUE = """
     WHERE state = 'unaddressed' AND person_id = ANY(%s::uuid[])
 """
 WRITE = """
-    INSERT INTO letter (cause_id, person_id, subject, payload, state, queued_at, next_attempt_at)
-    SELECT cause_id, news.person_id, subject, payload::json,
+    INSERT INTO letter (kind, cause_id, person_id, subject, payload, state, queued_at,
+                        next_attempt_at)
+    SELECT %s, cause_id, news.person_id, subject, payload::json,
            CASE WHEN address.person_id IS NULL THEN 'unaddressed' ELSE 'queued' END,
            CASE WHEN address.person_id IS NULL THEN NULL ELSE moment END, moment
     FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[])
@@ -55,16 +57,29 @@ def learn_addresses(events: Sequence[UserAdded | UserChanged]) -> None:
 
 def write_letters(events: Sequence[PayoutMade]) -> None:
     """There is one letter a payout, queued if the worker's address is known."""
-    facts = [
-        (str(e.payout_id), str(e.worker_id), domain.subject(e), msgspec.json.encode(e).decode())
-        for e in events
+    write("payout", [(e.payout_id, e.worker_id, domain.subject(e), e) for e in events])
+
+
+def write_links(events: Sequence[LinkIssued]) -> None:
+    """There is one letter a link, queued if the person's address is known."""
+    write("link", [(e.link_id, e.user_id, domain.LINK_SUBJECTS[e.purpose], e) for e in events])
+
+
+def write(kind: str, facts: Sequence[tuple[UUID, UUID, str, Event]]) -> None:
+    """Letters of one kind, each with its cause, its person, its subject and what it is about."""
+    columns = [
+        [str(cause_id) for cause_id, _, _, _ in facts],
+        [str(person_id) for _, person_id, _, _ in facts],
+        [subject for _, _, subject, _ in facts],
+        [msgspec.json.encode(event).decode() for _, _, _, event in facts],
     ]
     primary.value(ONE_AT_A_TIME)
-    primary.run(WRITE, *(list(column) for column in zip(*facts, strict=True)), clock.now())
+    primary.run(WRITE, kind, *columns, clock.now())
 
 
 HANDLERS: Handlers = {
     UserAdded: learn_addresses,
     UserChanged: learn_addresses,
     PayoutMade: write_letters,
+    LinkIssued: write_links,
 }

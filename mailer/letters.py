@@ -9,10 +9,11 @@ import msgspec
 
 from common.db import Row
 from common.errors import Conflict, NotFound
-from common.events import LetterSettled, PayoutMade
+from common.events import LetterSettled, LinkIssued, PayoutMade
 from mailer import domain, models
 from mailer.models import outbox, primary
 
+KINDS: dict[str, type[PayoutMade | LinkIssued]] = {"payout": PayoutMade, "link": LinkIssued}
 BATCH = 50
 LEASE = timedelta(seconds=60)
 
@@ -21,9 +22,10 @@ class Letter(msgspec.Struct, frozen=True):
     """A letter this process alone may send until `leased_until`."""
 
     id: UUID
+    kind: Literal["payout", "link"]
     cause_id: UUID
     subject: str
-    paid: PayoutMade
+    about: PayoutMade | LinkIssued
     email: str
     name: str
     attempts: int
@@ -40,7 +42,7 @@ LEASE_DUE = """
     FROM (SELECT id FROM letter WHERE state IN ('queued', 'sending') AND next_attempt_at <= %s
           ORDER BY next_attempt_at, id LIMIT %s FOR UPDATE SKIP LOCKED) AS due, address
     WHERE letter.id = due.id AND address.person_id = letter.person_id
-    RETURNING letter.id, cause_id, subject, payload::text AS paid, email, name, attempts,
+    RETURNING letter.id, kind, cause_id, subject, payload::text AS about, email, name, attempts,
               queued_at, next_attempt_at AS leased_until
 """
 SETTLE = """
@@ -67,17 +69,23 @@ RESEND = """
 def lease(now: datetime, limit: int = BATCH) -> list[Letter]:
     """Letters that are due, or were in the hands of a process that died; no other has them."""
     rows = primary.rows(LEASE_DUE, now + LEASE, now, limit)
-    return [
-        Letter(**row | {"paid": msgspec.json.decode(row["paid"], type=PayoutMade)}) for row in rows
-    ]
+    return [Letter(**row | {"about": about(row)}) for row in rows]
+
+
+def about(row: Row) -> PayoutMade | LinkIssued:
+    """The event that is the letter's cause."""
+    return msgspec.json.decode(row["about"], type=KINDS[row["kind"]])
 
 
 def settle(
     letter: Letter, state: Literal["sent", "failed"], *, now: datetime, error: str | None = None
 ) -> None:
-    """The letter is sent or failed, and the fact is told; nothing if its lease was lost."""
+    """The letter is sent or failed, and the fact is told if it is about a payout; nothing if its
+    lease was lost.
+    """
     with primary.atomic():
-        if primary.run(SETTLE, state, error, now, letter.id, letter.leased_until):
+        settled = primary.run(SETTLE, state, error, now, letter.id, letter.leased_until)
+        if settled and letter.kind == "payout":
             outbox.add(
                 LetterSettled(
                     letter_id=letter.id, cause_id=letter.cause_id, state=state, settled_at=now

@@ -21,6 +21,7 @@ log = logging.getLogger("sender")
 
 POLL_S = 0.5
 PAUSE_MAX_S = 30.0
+EXPIRED = "Its link had expired before the letter could go out."
 
 # A letter takes four steps of up to ten seconds; none is begun that could outlive the lease.
 LAST_START = timedelta(seconds=41)
@@ -31,7 +32,7 @@ class Sender:
 
     def __init__(self, settings: Config) -> None:
         self.app = mail_app(settings)
-        self.url = settings.public_url
+        self.settings = settings
         self.post = Post(self.app.extensions["mail"])
         self.misses = 0
         # The commit about one letter and the sending of the next go on at the same time.
@@ -95,8 +96,11 @@ class Sender:
         """The letter is sent, failed, or queued for later, and that is being committed; that of
         the one before is, so a crash sends no more than two again.
         """
+        if domain.has_expired(letter.about, clock.now()):
+            self.note(letter, "failed", EXPIRED)
+            return
         try:
-            self.post.deliver(message_of(letter, self.url))
+            self.post.deliver(message_of(letter, self.settings))
         except (Never, ValueError) as error:
             self.note(letter, "failed", str(error))
         except NotNow as error:

@@ -54,7 +54,7 @@ def mail_app(settings: Config) -> Flask:
     for name in ("MAIL_USERNAME", "MAIL_PASSWORD"):
         app.config[name] = settings.get(name) or None
     app.config["MAIL_PORT"] = settings.integer("MAIL_PORT", 25)
-    app.jinja_env.filters["money"] = domain.money
+    app.jinja_env.filters.update(money=domain.money, moment=domain.moment)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     Mail(app)
     return app

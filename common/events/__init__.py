@@ -2,7 +2,7 @@
 
 from common.events.accounting import PayoutMade, TasksPriced
 from common.events.base import Envelope, Event, Unreadable
-from common.events.gateway import UserAdded, UserChanged
+from common.events.gateway import LinkIssued, UserAdded, UserChanged
 from common.events.mailer import LetterSettled
 from common.events.tracker import TaskAdded, TaskCompleted, TasksDealt, TaskWithdrawn
 
@@ -10,6 +10,7 @@ __all__ = [
     "Envelope",
     "Event",
     "LetterSettled",
+    "LinkIssued",
     "PayoutMade",
     "TaskAdded",
     "TaskCompleted",

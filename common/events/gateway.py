@@ -1,5 +1,7 @@
 """What the gateway says about people."""
 
+from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from common.events.base import Event
@@ -25,3 +27,14 @@ class UserChanged(Event, name="user.changed", version=1):
     role: str
     is_active: bool
     user_version: int
+
+
+class LinkIssued(Event, name="link.issued", version=1):
+    """A person may choose a password until `expires_at`.  The mailer sends them the link, whose
+    secret part it computes itself; a newer link of the person's replaces this one.
+    """
+
+    link_id: UUID
+    user_id: UUID
+    purpose: Literal["invitation", "reset"]
+    expires_at: datetime

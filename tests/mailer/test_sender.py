@@ -45,7 +45,7 @@ def test_a_payout_becomes_one_mail_with_its_figures(cast, sender, inbox):
         text = part(mail, kind)
         for figure in ("123.00 EUR", "143.00 EUR", "\u221215.00 EUR", "\u22125.00 EUR"):
             assert figure in text
-        assert f"{sender.url}/earnings" in text
+        assert f"{sender.settings.public_url}/earnings" in text
         assert "Hello Bob" in text
     assert (rows()[0]["state"], rows()[0]["attempts"]) == ("sent", 1)
     assert settled() == ["sent"]
