@@ -11,7 +11,7 @@ from common.events import TaskAdded, TaskCompleted, TaskWithdrawn
 from tracker import domain
 from tracker.domain import Draft
 from tracker.facts import DEALT_FACTS, moment_text
-from tracker.models import dealing, outbox, primary
+from tracker.models import WORKERS, dealing, outbox, primary
 
 ADD = """
     WITH dealt AS (
@@ -48,7 +48,7 @@ IMPORT = f"""
         RETURNING id
     ), dealt AS (
         INSERT INTO deal (task_id, assignee_id, run_id)
-        SELECT added.id, worker_ids[1 + draw('deal', seed, added.id, worker_count)], ran.id
+        SELECT added.id, {WORKERS}[1 + draw('deal', seed, added.id, worker_count)], ran.id
         FROM added, ran JOIN roster ON roster.id = roster_id
         RETURNING task_id, assignee_id, run_id
     ), {DEALT_FACTS}

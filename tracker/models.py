@@ -16,6 +16,8 @@ DEALT_TO = "is_active AND role IN ('worker', 'accountant')"
 
 SHARE_DEALS = "SELECT pg_advisory_xact_lock_shared(hashtext('deals'))"
 HOLD_DEALS = "SELECT pg_advisory_xact_lock(hashtext('deals'))"
+# To deal many tasks: subscripting the stored array would fetch all of a long one for each of them.
+WORKERS = "(SELECT worker_ids || '{}' FROM roster WHERE id = %(roster_id)s)"
 CURRENT = "SELECT id, worker_count FROM roster WHERE is_current"
 MAKE = f"""
     INSERT INTO roster (worker_ids)

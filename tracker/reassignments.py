@@ -35,7 +35,8 @@ OPEN = """
 CHECK = """
     SELECT assignee_id, count(*) AS tasks,
            count(*) FILTER (WHERE assignee_id =
-               worker_ids[1 + draw('deal', seed, task_id, worker_count)]) AS agree
+               (SELECT worker_ids || '{}' FROM roster JOIN run ON roster.id = roster_id
+                WHERE run.id = %s)[1 + draw('deal', seed, task_id, worker_count)]) AS agree
     FROM standing JOIN run ON run.id = standing.run_id JOIN roster ON roster.id = roster_id
     WHERE standing.run_id = %s GROUP BY assignee_id ORDER BY tasks DESC, assignee_id
 """
@@ -85,7 +86,7 @@ def pace(run: Row) -> Row:
 
 def check(db: Server, run_id: UUID) -> Row:
     """Every deal of the run that is still a task's last, drawn again from seed and roster."""
-    per_worker = db.rows(CHECK, run_id)
+    per_worker = db.rows(CHECK, run_id, run_id)
     return {
         "checked": sum(row["tasks"] for row in per_worker),
         "agree": sum(row["agree"] for row in per_worker),

@@ -11,7 +11,7 @@ from uuid import UUID
 from common.db import Row
 from common.errors import Conflict, NotFound
 from tracker.facts import DEALT_FACTS, moment_text
-from tracker.models import DEALT_TO, dealing, deals_held, primary, roster
+from tracker.models import DEALT_TO, WORKERS, dealing, deals_held, primary, roster
 
 SIZE = 5000
 
@@ -68,7 +68,7 @@ IN_BATCH = """
 DEAL = f"""
     WITH dealt AS (
         UPDATE deal SET run_id = %(id)s, assignee_id =
-            roster.worker_ids[1 + draw('deal', %(seed)s, task_id, roster.worker_count)]
+            {WORKERS}[1 + draw('deal', %(seed)s, task_id, roster.worker_count)]
         FROM roster WHERE roster.id = %(roster_id)s
             AND (%(leaver_id)s::uuid IS NULL OR assignee_id = %(leaver_id)s) AND {IN_BATCH}
         RETURNING task_id, assignee_id, run_id
