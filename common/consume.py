@@ -5,14 +5,16 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import redis
 
+from common import clock
 from common import stream as streams
 from common.db import LOST, Server
 from common.events.base import Envelope, Event, Unreadable
-from common.inbox import Inbox
+from common.inbox import EVENT_CHARS_MAX, Inbox
 from common.loop import Stop
 from common.stream import Entry
 
@@ -27,6 +29,8 @@ CLAIM_IDLE_MS = 10_000
 RECOVER_S = 3.0
 DELIVERIES_MAX = 3
 PAUSE_S = 0.5
+TIDY_S = 10.0
+FORGET_MAX = 5000
 
 
 def by_kind(handlers: Handlers, envelopes: Sequence[Envelope]) -> Iterator[tuple[Any, list[Event]]]:
@@ -53,8 +57,26 @@ def portions(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
         yield part
 
 
+def read_envelope(text: str) -> Envelope:
+    """Raises Unreadable if it is none, or larger than events are."""
+    if len(text) > EVENT_CHARS_MAX:
+        raise Unreadable(f"{len(text)} characters; an event has {EVENT_CHARS_MAX} at most")
+    return Envelope.read(text)
+
+
+def made_at(entry: Entry | None) -> datetime | None:
+    """When the event was said; None if that is not known."""
+    try:
+        made = read_envelope(entry.text).time if entry else None
+    except Unreadable:
+        return None
+    return made if made and made.tzinfo else None
+
+
 class Consumer:
     """One member of a service's consumer group."""
+
+    retention = timedelta(days=3)
 
     def __init__(
         self,
@@ -72,10 +94,11 @@ class Consumer:
         self.streams = [streams.name_of(producer) for producer in producers]
         self.inbox = Inbox(primary)
         self.name = f"{socket.gethostname()}-{os.getpid()}"
+        self.tidied = 0.0
 
     def handle(self, entries: Sequence[Entry]) -> None:
         """The effects of all entries are committed, each once; or none is, and it raises."""
-        envelopes = [Envelope.read(entry.text) for entry in entries]
+        envelopes = [read_envelope(entry.text) for entry in entries]
         mine = [envelope for envelope in envelopes if envelope.type in self.wanted]
         if not mine:
             return
@@ -83,12 +106,14 @@ class Consumer:
             for handler, events in by_kind(self.handlers, self.inbox.first_times(mine)):
                 handler(events)
 
+    def take_all(self, entries: Sequence[Entry]) -> None:
+        for part in portions(entries):
+            self.take(part)
+
     def take(self, entries: Sequence[Entry]) -> None:
         """Handled and acknowledged.  A failing batch is taken entry by entry, so that only the
         entry that fails counts towards its burial.
         """
-        if not entries:
-            return
         try:
             self.handle(entries)
         except LOST:
@@ -115,16 +140,31 @@ class Consumer:
         entries = streams.read(
             self.bus, self.group, self.name, self.streams, BATCH, own=False, block_ms=block_ms
         )
-        for part in portions(entries):
-            self.take(part)
+        self.take_all(entries)
         return len(entries)
 
     def recover(self) -> None:
         """What this consumer left, then what dead ones left, has been tried again."""
         streams.ensure_groups(self.bus, self.streams, self.group)
-        self.take(streams.read(self.bus, self.group, self.name, self.streams, BATCH, own=True))
+        self.take_all(streams.read(self.bus, self.group, self.name, self.streams, BATCH, own=True))
         for stream in self.streams:
-            self.take(streams.claim(self.bus, self.group, self.name, stream, CLAIM_IDLE_MS, BATCH))
+            left = streams.claim(self.bus, self.group, self.name, stream, CLAIM_IDLE_MS, BATCH)
+            self.take_all(left)
+
+    def tidy(self) -> int:
+        """A batch of the oldest inbox rows is gone, of events that cannot come again; returns how
+        many.  What a stream still holds may, and so may what its relay keeps from before.
+        """
+        oldest = [made_at(streams.first(self.bus, stream)) for stream in self.streams]
+        known = [moment for moment in oldest if moment]
+        if len(known) < len(oldest):
+            return 0
+        before = min([clock.now(), *known]) - 2 * self.retention
+        return self.inbox.forget(before, FORGET_MAX)
+
+    def tidy_sometimes(self) -> None:
+        if time.monotonic() - self.tidied >= TIDY_S and self.tidy() < FORGET_MAX:
+            self.tidied = time.monotonic()
 
     def run(self, stop: Stop) -> None:
         """Consumes until told to stop; what is away is waited for."""
@@ -134,7 +174,8 @@ class Consumer:
                 if time.monotonic() - recovered >= RECOVER_S:
                     self.recover()
                     recovered = time.monotonic()
-                self.run_once(BLOCK_MS)
+                if not self.run_once(BLOCK_MS):
+                    self.tidy_sometimes()
             except (*LOST, redis.RedisError) as error:
                 log.warning("%s: %s", self.group, str(error).strip().splitlines()[0])
                 self.primary.close_quietly()

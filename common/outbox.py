@@ -2,6 +2,8 @@
 
 import contextvars
 from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
 
 import msgspec
 
@@ -36,6 +38,11 @@ ADD = f"""
           FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])
                WITH ORDINALITY AS fact (type, subject, schema, data, n) ORDER BY n) AS facts
 """
+
+
+def first_id(moment: datetime) -> UUID:
+    """Ids begin with the time in milliseconds: no event made since `moment` has a lesser one."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 class Outbox:

@@ -3,18 +3,25 @@
 import logging
 import select
 import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import redis
 
+from common import clock
 from common import stream as streams
-from common.db import LOST, Server
+from common.db import LOST, Server, deadline
 from common.loop import Stop
+from common.outbox import first_id
 
 log = logging.getLogger("relay")
 
 BATCH = 1000
 POLL_S = 0.5
 PAUSE_S = 1.0
+TIDY_S = 10.0
+RETENTION = timedelta(days=3)
+HEAL_S = 600.0  # a million kept events take longer than other statements may
 
 TAKE = """
     SELECT id, envelope FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT %s
@@ -30,13 +37,45 @@ REMEMBER = """
 """
 
 
+ACKNOWLEDGED = """
+    UPDATE stream_state SET acknowledged = %s WHERE stream = %s
+"""
+# Only what every group has acknowledged: the rest is all there is if the bus is lost.
+FORGET = """
+    DELETE FROM outbox WHERE id IN (
+        SELECT id FROM outbox
+        WHERE id < %s AND published_at < %s
+              AND string_to_array(entry_id, '-')::bigint[] < string_to_array(%s, '-')::bigint[]
+        ORDER BY id LIMIT %s)
+"""
+AGAIN = """
+    UPDATE outbox SET published_at = NULL
+    WHERE published_at IS NOT NULL
+          AND (string_to_array(entry_id, '-')::bigint[]
+               < string_to_array(%s, '-')::bigint[]) IS NOT TRUE
+"""
+REPUBLISH = """
+    UPDATE outbox SET published_at = NULL WHERE published_at >= %s
+"""
+
+
 class Relay:
     """The only writer of its service's stream.  A second one stands by."""
 
-    def __init__(self, service: str, primary: Server, bus: redis.Redis) -> None:
+    def __init__(
+        self,
+        service: str,
+        primary: Server,
+        bus: redis.Redis,
+        groups: Sequence[str],
+        retention: timedelta = RETENTION,
+    ) -> None:
         self.stream = streams.name_of(service)
         self.primary = primary
         self.bus = bus
+        self.groups = groups
+        self.retention = retention
+        self.tidied = 0.0
 
     def run_once(self) -> int:
         """Publishes one batch; returns how many, 0 if there was nothing or another relay is at it.
@@ -45,46 +84,72 @@ class Relay:
         forgives twice.
         """
         with self.primary.atomic():
-            if not self.primary.value("SELECT pg_try_advisory_xact_lock(hashtext('relay'))"):
+            if not self.is_chosen():
                 return 0
-            self.heal()
+            count = self.heal()
             rows = self.primary.rows(TAKE, BATCH)
             if not rows:
                 return 0
             entry_ids = streams.publish(self.bus, self.stream, [row["envelope"] for row in rows])
             self.primary.run(MARK, [str(row["id"]) for row in rows], entry_ids)
-            self.primary.run(REMEMBER, self.stream, *streams.extent(self.bus, self.stream))
+            # What it was given, not what it shows now: it may have been lost and begun anew since.
+            self.primary.run(REMEMBER, self.stream, entry_ids[-1], count + len(rows))
         return len(rows)
 
-    def heal(self) -> None:
-        """A stream that holds less than it was given lost entries: everything kept goes again."""
+    def is_chosen(self) -> bool:
+        """This relay is the only one at work until the transaction ends."""
+        return bool(self.primary.value("SELECT pg_try_advisory_xact_lock(hashtext('relay'))"))
+
+    def heal(self) -> int:
+        """A stream that holds less than it was given lost entries: what not every group has
+        acknowledged goes again.  Returns how many entries the stream ever had.
+        """
         known = self.primary.row("SELECT * FROM stream_state WHERE stream = %s", self.stream)
-        if known is None:
-            return
         last_id, count = streams.extent(self.bus, self.stream)
-        is_short = count < known["entry_count"] or (
-            streams.id_key(last_id) < streams.id_key(known["last_entry_id"])
-        )
-        if is_short:
-            again = self.primary.run(
-                "UPDATE outbox SET published_at = NULL WHERE published_at IS NOT NULL"
-            )
+        if known and (
+            count < known["entry_count"]
+            or streams.id_key(last_id) < streams.id_key(known["last_entry_id"])
+        ):
+            with deadline(HEAL_S):
+                again = self.primary.run(AGAIN, known["acknowledged"])
             self.primary.run("DELETE FROM stream_state WHERE stream = %s", self.stream)
             log.warning("%s lost entries; %d events are published again", self.stream, again)
+        return count
+
+    def tidy(self) -> int:
+        """What every group has acknowledged is off the stream, and a batch of what is older than
+        the retention off the outbox; returns how many that were.
+        """
+        with self.primary.atomic():
+            if not self.is_chosen():
+                return 0
+            self.heal()
+            mark = streams.acknowledged(self.bus, self.stream, self.groups)
+            self.primary.run(ACKNOWLEDGED, mark, self.stream)
+            cut = clock.now() - self.retention
+            forgotten = self.primary.run(FORGET, first_id(cut), cut, mark, BATCH)
+        if mark:
+            streams.trim(self.bus, self.stream, mark)
+        return forgotten
 
     def run(self, stop: Stop) -> None:
         """Publishes until told to stop; what is away is waited for."""
         while not stop.is_set():
             try:
+                # Each time: a connection lost meanwhile was replaced by one that does not listen.
                 self.primary.execute_sql("LISTEN outbox")
-                while not stop.is_set():
-                    if self.run_once() < BATCH:
-                        self.wait()
+                if self.run_once() < BATCH:
+                    self.tidy_sometimes()
+                    self.wait()
             except (*LOST, redis.RedisError) as error:
                 log.warning("%s: %s", self.stream, str(error).strip().splitlines()[0])
                 self.primary.close_quietly()
                 self.bus.connection_pool.disconnect()
                 stop.wait(PAUSE_S)
+
+    def tidy_sometimes(self) -> None:
+        if time.monotonic() - self.tidied >= TIDY_S and self.tidy() < BATCH:
+            self.tidied = time.monotonic()
 
     def wait(self) -> None:
         """Returns when a fact was added or half a second has passed."""
@@ -100,6 +165,19 @@ class Relay:
         while count := self.run_once():
             total += count
         return total
+
+
+def republish(primary: Server, since: datetime, *, by: str) -> int:
+    """What was published since then is published again soon; returns how many events."""
+    with deadline(HEAL_S), primary.atomic():
+        again = primary.run(REPUBLISH, since)
+        primary.run(
+            "INSERT INTO bus_log (done_by, what, detail) VALUES (%s, 'republished', %s)",
+            by,
+            f"{again} events since {since.isoformat()}",
+        )
+        primary.execute_sql("NOTIFY outbox")
+    return again
 
 
 def backlog(primary: Server) -> tuple[int, float]:

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -73,11 +74,15 @@ class Service:
         return migrate(self.primary(), self.directory / "migrations") if self.store else []
 
     def relay(self, settings: config.Config) -> Relay:
-        return Relay(self.name, self.primary(), stream.connect(settings.bus_url))
+        bus = stream.connect(settings.bus_url)
+        groups = [each.name for each in services() if self.name in each.listens]
+        return Relay(self.name, self.primary(), bus, groups, retention(settings))
 
     def consumer(self, settings: config.Config) -> Consumer:
         bus = stream.connect(settings.bus_url)
-        return Consumer(self.name, self.primary(), bus, load(self.handlers), self.listens)
+        consumer = Consumer(self.name, self.primary(), bus, load(self.handlers), self.listens)
+        consumer.retention = retention(settings)
+        return consumer
 
     def group(self) -> click.Group:
         """`exchange NAME web|relay|consume|work`, those that it has."""
@@ -121,6 +126,11 @@ class Service:
     def run_worker(self) -> None:
         settings = self.begin()
         load("common.jobs:work")(self, settings)
+
+
+def retention(settings: config.Config) -> timedelta:
+    """How long published events are kept; at least a day."""
+    return timedelta(days=max(1, settings.integer("EXCHANGE_RETENTION_DAYS", 3)))
 
 
 def run_to_the_end(work: Any, stop: Stop) -> None:

@@ -60,6 +60,40 @@ def extent(bus: redis.Redis, stream: str) -> tuple[str, int]:
     return info["last-generated-id"], info["entries-added"]
 
 
+def acknowledged(bus: redis.Redis, stream: str, groups: Iterable[str]) -> str | None:
+    """An entry before which every one of `groups` has acknowledged all; None while a group is
+    missing or the stream is.
+    """
+    try:
+        found: Any = bus.xinfo_groups(stream)
+    except redis.ResponseError as error:
+        if "no such key" in str(error):
+            return None
+        raise
+    delivered = {group["name"]: group["last-delivered-id"] for group in found}
+    marks = [extent(bus, stream)[0]]
+    for group in groups:
+        if not delivered.get(group):
+            return None
+        # In this order: what is delivered in between is later than `last-delivered-id`.
+        pending: Any = bus.xpending(stream, group)
+        marks += [delivered[group]] + [pending["min"]] * bool(pending["pending"])
+    return min(marks, key=id_key)
+
+
+def trim(bus: redis.Redis, stream: str, before: str) -> None:
+    """What is before the entry is gone, but for what shares a node of the stream with it."""
+    # One command drops 10,000 at most, so that nobody waits for it.
+    while bus.xtrim(stream, minid=before, approximate=True):
+        pass
+
+
+def first(bus: redis.Redis, stream: str) -> Entry | None:
+    """The oldest entry still there."""
+    found: Any = bus.xrange(stream, count=1)
+    return next(iter(entries(stream, found)), None)
+
+
 def ensure_groups(bus: redis.Redis, streams: Iterable[str], group: str) -> None:
     """The group exists on every stream and has everything before it still to read."""
     for stream in streams:

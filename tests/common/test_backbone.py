@@ -30,7 +30,7 @@ class Wire:
         self.primary: Server = next(s for s in services() if s.name == "tracker").primary()
         self.bus: redis.Redis = stream.connect(settings.bus_url)
         self.outbox = Outbox(self.primary, "tests")
-        self.relay = Relay("tests", self.primary, stream.connect(settings.bus_url))
+        self.relay = Relay("tests", self.primary, stream.connect(settings.bus_url), ["listener"])
         self.effects: list[Any] = []
         self.consumer = self.make_consumer(settings, self.effects.extend)
 
