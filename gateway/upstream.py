@@ -152,7 +152,7 @@ class Upstream:
         """The service's answer.  Sent again only if the first cannot have been taken, or asking
         twice is harmless.  Raises Away, Garbled, Slow.
         """
-        if (link := self.kept()) and (body is None or isinstance(body, bytes)):
+        if (body is None or isinstance(body, bytes)) and (link := self.kept()):
             try:
                 return self.exchange(link, method, target, headers, body)
             except Unsent:
