@@ -37,9 +37,8 @@ class Up:
         prepare = ("echo up to date",)
         plan = Plan(str(self.state.folder), str(procfile), self.port, prepare, (), fast=True)
         command = [sys.executable, "-m", "common.stack.launcher", json.dumps(asdict(plan))]
-        env = {k: v for k, v in os.environ.items() if k not in ("GATEWAY_BIND", "EXCHANGE_URL")}
         self.launcher = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
     def wait_until_ready(self) -> "Up":
@@ -83,6 +82,16 @@ def until(holds: Callable[[], Any], seconds: float = 10) -> None:
             pass
         assert time.monotonic() < deadline, "it did not come true in time"
         time.sleep(0.05)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bare_environment() -> Iterator[None]:
+    """Nothing is said of any other stack, such as the one of the whole test session."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("EXCHANGE_", "GATEWAY_")) or name.endswith("_URL"):
+                patch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="module")
