@@ -1,40 +1,85 @@
 """Dead letters: what a person does with an event that could not be handled."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from common.consume import Consumer, Handlers
-from common.db import Row, Server
+from common.db import LOST, Row, Server
 from common.errors import Conflict, NotFound
 from common.stream import Entry
 
-TAKE = "SELECT * FROM dead_letter WHERE id = %s FOR UPDATE"
+BATCH = 200
+
+TAKE = "SELECT * FROM dead_letter WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE"
+NEXT = "SELECT id FROM dead_letter WHERE id > %s ORDER BY id LIMIT %s"
+REMOVE = "DELETE FROM dead_letter WHERE id = ANY(%s::uuid[])"
+LOG = """
+    INSERT INTO bus_log (done_by, what, detail)
+    SELECT %s, 'redriven', detail FROM unnest(%s::text[]) AS letter (detail)
+"""
+START = UUID(int=0)
 
 
 def taken(primary: Server, dead_id: UUID) -> Row:
     """The dead letter, locked.  Raises NotFound if it was dealt with already."""
-    row = primary.row(TAKE, dead_id)
+    row = primary.row(TAKE, [str(dead_id)])
     if row is None:
         raise NotFound("There is no such dead letter; it may have been dealt with already.")
     return row
 
 
-def redrive(primary: Server, dead_id: UUID, handlers: Handlers) -> Row:
+def redrive(primary: Server, dead_id: UUID, handlers: Handlers, *, by: str) -> Row:
     """The event's effects have happened, once, and the letter is gone.  Raises Conflict with the
     reason if it fails again.
     """
-    consumer = Consumer("redrive", primary, None, handlers, ())
     try:
         with primary.atomic():
             row = taken(primary, dead_id)
-            consumer.handle([Entry(row["stream"], row["entry_id"], row["event"])])
-            primary.run("DELETE FROM dead_letter WHERE id = %s", dead_id)
+            handle(primary, [row], handlers, by)
             return row
-    except (NotFound, Conflict):
+    except (NotFound, Conflict, *LOST):
         raise
     except Exception as error:
         raise Conflict(f"It failed again: {error}") from error
+
+
+def redrive_all(primary: Server, handlers: Handlers, *, by: str) -> tuple[int, dict[UUID, str]]:
+    """Every letter was tried once; returns how many are gone, and those that stay with why."""
+    gone, stay, last = 0, dict[UUID, str](), START
+    while rows := primary.rows(NEXT, last, BATCH):
+        last = rows[-1]["id"]
+        failed = redrive_batch(primary, [row["id"] for row in rows], handlers, by)
+        gone += len(rows) - len(failed)
+        stay |= failed
+    return gone, stay
+
+
+def redrive_batch(
+    primary: Server, ids: Sequence[UUID], handlers: Handlers, by: str
+) -> dict[UUID, str]:
+    # All at once, or if one of them fails each by itself.
+    try:
+        with primary.atomic():
+            rows = primary.rows(TAKE, [str(dead_id) for dead_id in ids])
+            handle(primary, rows, handlers, by)
+            return {}
+    except LOST:
+        raise
+    except Exception as error:
+        if len(ids) == 1:
+            return {ids[0]: str(error)}
+        stay: dict[UUID, str] = {}
+        for dead_id in ids:
+            stay |= redrive_batch(primary, [dead_id], handlers, by)
+        return stay
+
+
+def handle(primary: Server, rows: Sequence[Row], handlers: Handlers, by: str) -> None:
+    consumer = Consumer("redrive", primary, None, handlers, ())
+    consumer.handle([Entry(row["stream"], row["entry_id"], row["event"]) for row in rows])
+    primary.run(REMOVE, [str(row["id"]) for row in rows])
+    primary.run(LOG, by, [f"{row['id']}: {row['stream']} {row['entry_id']}" for row in rows])
 
 
 def discard(primary: Server, dead_id: UUID, *, reason: str, by: str) -> Row:
@@ -47,7 +92,7 @@ def discard(primary: Server, dead_id: UUID, *, reason: str, by: str) -> Row:
             reason,
             by,
         )
-        primary.run("DELETE FROM dead_letter WHERE id = %s", dead_id)
+        primary.run(REMOVE, [str(dead_id)])
         return row
 
 

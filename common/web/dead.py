@@ -20,7 +20,7 @@ def blueprint(store: Store, handlers: Handlers) -> Blueprint:
     @bp.post("/redrive")
     def redrive(dead_id: UUID) -> Response:
         require("admin")
-        row = dead.redrive(store.primary, dead_id, handlers)
+        row = dead.redrive(store.primary, dead_id, handlers, by=str(g.user.id))
         facts = dead.facts(row, store.name)
         return respond.done("/events", facts, message="The event was handled.")
 

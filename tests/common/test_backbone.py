@@ -1,54 +1,16 @@
 """A fact's way from outbox to inbox, with everything on it that may go wrong in one process."""
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import pytest
-import redis
 
 from common import bus_status, dead, stream
 from common.config import Config
-from common.consume import Consumer
 from common.db import Server
 from common.errors import Conflict, NotFound
 from common.events import TaskCompleted
-from common.outbox import Outbox
-from common.relay import Relay, backlog
-from common.service import services
-
-NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
-TASK, WORKER = (UUID(f"01900000-0000-7000-8000-{n:012d}") for n in (50, 51))
-COMPLETED = TaskCompleted(task_id=TASK, assignee_id=WORKER, completed_at=NOON)
-
-
-class Wire:
-    """One producer and one consumer on real servers, and what the consumer did."""
-
-    def __init__(self, settings: Config) -> None:
-        self.primary: Server = next(s for s in services() if s.name == "tracker").primary()
-        self.bus: redis.Redis = stream.connect(settings.bus_url)
-        self.outbox = Outbox(self.primary, "tests")
-        self.relay = Relay("tests", self.primary, stream.connect(settings.bus_url), ["listener"])
-        self.effects: list[Any] = []
-        self.consumer = self.make_consumer(settings, self.effects.extend)
-
-    def make_consumer(self, settings: Config, handler: Callable[[Any], None]) -> Consumer:
-        bus = stream.connect(settings.bus_url)
-        return Consumer("listener", self.primary, bus, {TaskCompleted: handler}, ("tests",))
-
-    def say(self, *events: TaskCompleted) -> None:
-        with self.primary.atomic():
-            self.outbox.add(*events)
-
-    def dead_letters(self) -> list[dict[str, Any]]:
-        return self.primary.rows("SELECT * FROM dead_letter")
-
-
-@pytest.fixture
-def wire(settings: Config, clean: None) -> Iterator[Wire]:
-    return Wire(settings)
+from common.relay import backlog
+from tests.common.wire import COMPLETED, NOON, TASK, WORKER, Wire
 
 
 def test_a_fact_arrives_once_it_is_committed(wire: Wire) -> None:
@@ -192,13 +154,14 @@ def buried(wire: Wire) -> UUID:
     return wire.dead_letters()[0]["id"]
 
 
+@pytest.mark.promise(13)
 def test_a_redriven_letter_has_its_effect_once(wire: Wire) -> None:
     dead_id = buried(wire)
     mended = {TaskCompleted: wire.effects.extend}
 
-    dead.redrive(wire.primary, dead_id, mended)
+    dead.redrive(wire.primary, dead_id, mended, by="Fay")
     with pytest.raises(NotFound):
-        dead.redrive(wire.primary, dead_id, mended)
+        dead.redrive(wire.primary, dead_id, mended, by="Fay")
 
     assert wire.effects == [COMPLETED]
     assert wire.dead_letters() == []
@@ -208,7 +171,7 @@ def test_a_letter_that_fails_again_stays(wire: Wire) -> None:
     dead_id = buried(wire)
 
     with pytest.raises(Conflict, match="no such task"):
-        dead.redrive(wire.primary, dead_id, {TaskCompleted: poison})
+        dead.redrive(wire.primary, dead_id, {TaskCompleted: poison}, by="Fay")
 
     assert len(wire.dead_letters()) == 1
 
