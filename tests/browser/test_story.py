@@ -14,7 +14,7 @@ from tests.browser.conftest import DARK, PHONE, Stack, Visitors, shoot
 
 TASKS = 150  # so many that Bob, one of fifteen, has some
 PAGE = 25
-SOON_S = 15
+SOON_S = 30
 
 
 def test_from_a_file_of_tasks_to_a_mail_about_money(
