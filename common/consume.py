@@ -114,18 +114,23 @@ class Consumer:
         """Handled and acknowledged.  A failing batch is taken entry by entry, so that only the
         entry that fails counts towards its burial.
         """
+        error = self.failure(entries)
+        if error is None:
+            streams.ack(self.bus, self.group, entries)
+        elif len(entries) == 1:
+            self.refuse(entries[0], error)
+        else:
+            for entry in entries:
+                self.take([entry])
+
+    def failure(self, entries: Sequence[Entry]) -> Exception | None:
         try:
             self.handle(entries)
         except LOST:
             raise
         except Exception as error:
-            if len(entries) == 1:
-                self.refuse(entries[0], error)
-                return
-            for entry in entries:
-                self.take([entry])
-            return
-        streams.ack(self.bus, self.group, entries)
+            return error
+        return None
 
     def refuse(self, entry: Entry, error: Exception) -> None:
         """Left pending for another try; buried when it has had enough of them or cannot be read."""

@@ -1,7 +1,6 @@
 """What tests of the bus share."""
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -21,8 +20,5 @@ def wire(settings: Config, clean: None) -> Iterator[Wire]:
 @pytest.fixture
 def network(settings: Config) -> Iterator[Proxy]:
     """A way to the bus that can break."""
-    bus = urlsplit(settings.bus_url)
-    assert bus.hostname
-    assert bus.port
-    with proxy(bus.hostname, bus.port) as made:
+    with proxy(settings.bus_url) as made:
         yield made

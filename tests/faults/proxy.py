@@ -5,17 +5,21 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
 
 NOTHING = (b"*-1\r\n", b"$-1\r\n", b"_\r\n")
 
 
 class Proxy:
-    """Forwards to `host:port`; `url` is where it listens."""
+    """Forwards to the server of `url`, which is afterwards the way through here."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.target = (host, port)
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.target = (str(parts.hostname), int(parts.port or 6379))
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"redis://127.0.0.1:{self.listener.getsockname()[1]}/0"
+        login = parts.netloc.rpartition("@")[0]
+        port = self.listener.getsockname()[1]
+        self.url = parts._replace(netloc=f"{login}@127.0.0.1:{port}").geturl()
         self.unlucky: bytes | None = None
         self.is_dropped = threading.Event()
 
@@ -50,9 +54,9 @@ class Proxy:
 
 
 @contextmanager
-def proxy(host: str, port: int) -> Iterator[Proxy]:
+def proxy(url: str) -> Iterator[Proxy]:
     """A proxy at work."""
-    made = Proxy(host, port)
+    made = Proxy(url)
     threading.Thread(target=made.accept, daemon=True).start()
     try:
         yield made
