@@ -6,9 +6,12 @@ from uuid import UUID
 from flask import Blueprint, Response, request
 from flask_login import current_user, login_required
 
+from common import clock
+from common.db import Row
 from common.web import reading, respond
-from gateway import actions, forms, sessions
+from gateway import actions, forms, passwords, routes, sessions
 from gateway.models import primary, sessions_of, store
+from gateway.outside import gateway, keep
 
 bp = Blueprint("account", __name__, url_prefix="/account")
 
@@ -24,25 +27,55 @@ def facts() -> dict[str, Any]:
 
 
 def with_rule() -> dict[str, Any]:
-    return {**facts(), "rule": forms.PASSWORD_RULE}
+    return {**facts(), "rule": passwords.RULE}
 
 
 @bp.get("")
 def index() -> Response:
-    return respond.page("gateway/account.html", facts(), rule=forms.PASSWORD_RULE)
+    return respond.page("gateway/account.html", facts(), rule=passwords.RULE)
 
 
 @bp.post("/password")
 @respond.form("gateway/account.html", with_rule)
 def change_password() -> Response:
-    actions.change_password(
-        current_user.id,
-        request.form.get("current", ""),
-        forms.new_password(request.form),
-        keep=current_user.session_id,
-    )
+    known = {"email": current_user.email, "name": current_user.name}
+    wanted = forms.new_password(request.form, **known)
+    person = present_password("current")
+    actions.change_password(person, wanted, keep=current_user.session_id)
     message = "Your password is changed; you are signed out everywhere else."
     return respond.done("/account", facts(), message=message)
+
+
+def present_password(field: str) -> Row:
+    """The caller, whose password is in this field.  Raises Invalid, TooMany."""
+    return actions.check_password(
+        current_user.id,
+        request.form.get(field, ""),
+        field=field,
+        limit=gateway().limits,
+        address=request.remote_addr or "",
+        now=clock.now(),
+    )
+
+
+def before_confirming() -> dict[str, Any]:
+    return {"email": current_user.email, "next": request.values.get("next", "")}
+
+
+@bp.get("/confirmation")
+def confirmation_form() -> Response:
+    return respond.page("gateway/confirmation.html", before_confirming())
+
+
+@bp.post("/confirmation")
+@respond.form("gateway/confirmation.html", before_confirming)
+def confirm() -> Response:
+    person = present_password("password")
+    token = actions.confirm_session(current_user.session_id, by=person["id"], now=clock.now())
+    asked = request.form.get("next", "")
+    answer = respond.done(asked if routes.is_local(asked) else "/", facts())
+    keep(answer, gateway().door.session, token, sessions.LIFE_S)
+    return answer
 
 
 @bp.get("/sessions")
@@ -62,7 +95,7 @@ def revoke(session_id: UUID) -> Response:
 
 @bp.post("/sessions/revocation")
 def revoke_others() -> Response:
-    sessions.end_all(current_user.id, keep=current_user.session_id)
+    actions.revoke_others(current_user.session_id, by=current_user.id)
     return respond.done(
         "/account/sessions", listed(primary), message="All your other sessions are ended."
     )

@@ -8,8 +8,9 @@ from common.db import Row
 from common.errors import Invalid, NotFound
 from common.events import UserAdded, UserChanged
 from common.roles import DEALT_TO
-from gateway import domain, passwords, sessions
+from gateway import domain, invitations, limits, passwords, sessions, trail
 from gateway.forms import NewUser
+from gateway.limits import Limits
 from gateway.models import outbox, primary
 
 STATE = "id, email, name, role, is_active, version"
@@ -41,14 +42,19 @@ def state(person: Row) -> dict[str, Any]:
     return facts | {"user_id": person["id"], "user_version": person["version"]}
 
 
-def add_user(new: NewUser, *, now: datetime) -> Row:
-    """The person has access, and every service will know.  Raises Invalid for a taken address."""
+def add_user(new: NewUser, *, now: datetime, by: UUID | None = None) -> Row:
+    """The person has access, and every service will know; without a password they are invited to
+    choose one.  Raises Invalid for a taken address.
+    """
     password_hash = passwords.digest(new.password) if new.password else None
     with primary.atomic():
         person = primary.row(ADD, new.email, new.name, new.role, password_hash, now)
         if person is None:
             raise Invalid({"email": "Somebody has this e-mail address already."})
         outbox.add(UserAdded(**state(person)))
+        trail.note("user.added", f"{new.email}, {new.role}", by=by)
+        if not password_hash:
+            invitations.issue(person["id"], "invitation", now=now)
     return shown(person)
 
 
@@ -71,6 +77,7 @@ def change_user(user_id: UUID, wanted: dict[str, Any], *, by: UUID | None) -> Ro
         if domain.closes_sessions(before, after):
             sessions.end_all(user_id)
         outbox.add(UserChanged(**state(after)))
+        trail.note("user.changed", domain.difference(before, after), by=by)
     return shown(after)
 
 
@@ -88,44 +95,96 @@ def company() -> dict[str, int]:
 
 
 def sign_in(
-    email: str, password: str, *, instead_of: str, address: str, user_agent: str, now: datetime
+    email: str,
+    password: str,
+    *,
+    limit: Limits,
+    instead_of: str,
+    address: str,
+    user_agent: str,
+    now: datetime,
 ) -> tuple[Row, str] | None:
     """The person and the token of their new session, which replaces the one of the token
-    `instead_of`; None if these words open nothing, whatever the reason, in the same time.
+    `instead_of`; None if these words open nothing, whatever the reason, in the same time.  Raises
+    TooMany.
     """
+    limit.take("sign-in", email, address, now=now)
     person = primary.row(KNOWN.format("lower(email) = lower(%s)"), email.replace("\x00", ""))
     if not person_fits(person, password) or person is None:
+        trail.note("session.refused", trail.address_of(email), by=None)
         return None
     with primary.atomic():
         sessions.end(instead_of)
         device = domain.device(user_agent)
         token = sessions.start(person, address=address, device=device, now=now)
-    return (person, token) if token else None
+        if token is None:
+            return None
+        trail.note("session.started", device, by=person["id"])
+    limits.succeeded("sign-in", email, address)
+    return person, token
 
 
 def person_fits(person: Row | None, password: str) -> bool:
     return passwords.fits(person["password_hash"] if person else None, password)
 
 
-def change_password(user_id: UUID, current: str, password: str, *, keep: UUID) -> None:
-    """The password is the new one, and only the session `keep` is left.  Raises Invalid."""
+def check_password(
+    user_id: UUID, password: str, *, field: str, limit: Limits, address: str, now: datetime
+) -> Row:
+    """The person, whose present password this is.  Raises Invalid for `field`, TooMany."""
     person = primary.row(KNOWN.format("id = %s"), user_id)
-    if not person_fits(person, current) or person is None:
-        raise Invalid({"current": "This is not your present password."})
+    limit.take("password", str(user_id), address, now=now)
+    if not person_fits(person, password) or person is None:
+        raise Invalid({field: "This is not your present password."})
+    limits.succeeded("password", str(user_id), address)
+    return person
+
+
+def change_password(person: Row, password: str, *, keep: UUID) -> None:
+    """The password is the new one, only the session `keep` is left, and no link to choose another
+    one is.  Raises Invalid if it was changed since `person` was read.
+    """
     with primary.atomic():
         changed = primary.run(
             "UPDATE person SET password_hash = %s WHERE id = %s AND password_hash = %s",
             passwords.digest(password),
-            user_id,
+            person["id"],
             person["password_hash"],
         )
         if not changed:
             raise Invalid({"current": "Your password was changed a moment ago."})
-        sessions.end_all(user_id, keep=keep)
+        sessions.end_all(person["id"], keep=keep)
+        invitations.withdraw(person["id"])
+        trail.note("password.changed", by=person["id"])
+
+
+def confirm_session(session_id: UUID, *, by: UUID, now: datetime) -> str:
+    """The session is as good as one just begun; returns its new token."""
+    with primary.atomic():
+        trail.note("session.confirmed", by=by)
+        return sessions.confirm(session_id, now=now)
+
+
+def sign_out(token: str, *, by: UUID | None) -> None:
+    """The cookie opens nothing any more."""
+    with primary.atomic():
+        if sessions.end(token):
+            trail.note("session.ended", "their own", by=by)
 
 
 def revoke_session(session_id: UUID, *, by: UUID) -> None:
     """The session is gone.  Raises NotFound unless it is the person's own."""
-    gone = primary.run("DELETE FROM session WHERE id = %s AND user_id = %s", session_id, by)
-    if not gone:
-        raise NotFound("There is no such session.")
+    with primary.atomic():
+        gone = primary.row(
+            "DELETE FROM session WHERE id = %s AND user_id = %s RETURNING device", session_id, by
+        )
+        if gone is None:
+            raise NotFound("There is no such session.")
+        trail.note("session.ended", gone["device"], by=by)
+
+
+def revoke_others(keep: UUID, *, by: UUID) -> None:
+    """The person has no session but `keep`."""
+    with primary.atomic():
+        if count := sessions.end_all(by, keep=keep):
+            trail.note("session.ended", f"all {count} others", by=by)

@@ -1,13 +1,16 @@
 """The gateway's Flask app, with the proxy before it and flask-login over our own sessions."""
 
-from flask import Flask, current_app, g, request
+from flask import Flask, Response, current_app, g, request
 from flask_login import LoginManager, UserMixin
 
 from common import web
 from common.config import Config
 from common.identity import Identity
-from gateway import account, passwords, proxy, routes, users, views
+from common.web import respond
+from gateway import account, confirmation, passwords, proxy, reset, routes, users, views
+from gateway.confirmation import ConfirmFirst
 from gateway.headers import Door
+from gateway.limits import TooMany
 from gateway.models import store
 from gateway.sessions import Session
 
@@ -25,7 +28,7 @@ class Caller(UserMixin):
 
 def create_app(settings: Config) -> Flask:
     """Every request goes through the proxy; Flask sees the gateway's own paths only."""
-    blueprints = views.bp, users.bp, account.bp
+    blueprints = views.bp, users.bp, reset.bp, account.bp
     app = web.create_app(
         "gateway", settings, *blueprints, stores=(store,), identify=identify, static=True
     )
@@ -35,8 +38,16 @@ def create_app(settings: Config) -> Flask:
     app.extensions["exchange-gateway"] = gateway
     app.wsgi_app = gateway  # type: ignore[method-assign]
     use_flask_login(app)
+    app.register_error_handler(ConfirmFirst, confirmation.answer_to)
+    app.register_error_handler(TooMany, too_many)
     passwords.nobodys()
     return app
+
+
+def too_many(refusal: TooMany) -> Response:
+    answer = respond.error_page(refusal.status, refusal.sentence)
+    answer.headers["Retry-After"] = str(refusal.wait_s)
+    return answer
 
 
 def use_flask_login(app: Flask) -> None:
@@ -46,7 +57,7 @@ def use_flask_login(app: Flask) -> None:
 
     @manager.request_loader
     def load(_: object) -> Caller | None:
-        session = current_session() if g.user else None
+        session = request.environ.get("exchange.caller") if g.get("user") else None
         return Caller(session) if session else None
 
     @manager.unauthorized_handler
@@ -59,8 +70,10 @@ def current_session() -> Session | None:
 
 
 def identify() -> Identity | None:
-    """The caller as the services see one; on the login page nobody: its form has its own token."""
-    if request.path == "/login":
+    """The caller as the services see one; nobody on pages for those who are not signed in: their
+    forms have a token of their own.
+    """
+    if request.path == "/login" or f"{request.path}/".startswith("/account/reset/"):
         return None
     session = current_session()
     if session is None:

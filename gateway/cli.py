@@ -32,7 +32,7 @@ def user() -> None:
 @click.option("--role", required=True, type=click.Choice(ROLES))
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def add(email: str, name: str, role: str, password_stdin: bool) -> None:
-    """Give a person access; without a password they cannot sign in yet."""
+    """Give a person access; without a password they are invited to choose one."""
     from gateway import actions, forms  # not for relays, which start through this module too
 
     settings = config.current()
@@ -40,7 +40,7 @@ def add(email: str, name: str, role: str, password_stdin: bool) -> None:
     fields = {"email": email, "name": name, "role": role}
     if password_stdin:
         fields["password"] = sys.stdin.readline().rstrip("\r\n")
-        forms.new_password(fields)
+        forms.new_password(fields, email=email, name=name)
     added = actions.add_user(forms.new_user(fields), now=clock.now())
     click.echo(added["id"])
     if missing := wait_for_listeners(settings, added["id"]):

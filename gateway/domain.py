@@ -56,6 +56,17 @@ def check_company(before: Any, after: Any, *, dealt_to: int, admins: int) -> Non
         raise Conflict("No admin would be left; make somebody else an admin first.")
 
 
+def difference(before: Any, after: Any) -> str:
+    """A change in words: `ann@example.com: role worker → manager`."""
+    shown = ("name", "role", "is_active")
+    changes = [
+        f"{field} {before[field]} → {after[field]}"
+        for field in shown
+        if before[field] != after[field]
+    ]
+    return f"{after['email']}: {', '.join(changes)}"
+
+
 def closes_sessions(before: Any, after: Any) -> bool:
     """What a session may do was decided at its start: another role needs another one."""
     return before["role"] != after["role"] or (before["is_active"] and not after["is_active"])

@@ -6,17 +6,16 @@ from typing import Any, NamedTuple
 
 from common.errors import Invalid
 from common.roles import ROLES
-from gateway.passwords import LENGTH_MAX, LENGTH_MIN
+from gateway import passwords
 
 NAME_MAX, EMAIL_MAX = 100, 254
 EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f<>,;:\"]+@[^@\s\x00-\x1f\x7f<>,;:\"]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 ACTIVE = {"true": True, "false": False}
-PASSWORD_RULE = f"A password has {LENGTH_MIN} to {LENGTH_MAX} characters."
 
 
 class NewUser(NamedTuple):
-    """A person to be added; without a password they cannot sign in."""
+    """A person to be added; without a password they are invited to choose one."""
 
     email: str
     name: str
@@ -40,10 +39,6 @@ def role_problem(role: str) -> str | None:
     return None if role in ROLES else f"A role is one of {', '.join(ROLES)}."
 
 
-def password_problem(password: str) -> str | None:
-    return None if LENGTH_MIN <= len(password) <= LENGTH_MAX else PASSWORD_RULE
-
-
 def check(problems: Mapping[str, str | None]) -> None:
     """Raises Invalid with those that are there."""
     if found := {field: problem for field, problem in problems.items() if problem}:
@@ -59,7 +54,7 @@ def new_user(form: Mapping[str, str]) -> NewUser:
             "email": email_problem(email),
             "name": name_problem(name),
             "role": role_problem(role),
-            "password": password_problem(password) if password else None,
+            "password": password and passwords.problem(password, email=email, name=name),
         }
     )
     return NewUser(email, name, role, password)
@@ -82,8 +77,8 @@ def changes(form: Mapping[str, str]) -> dict[str, Any]:
     return wanted
 
 
-def new_password(form: Mapping[str, str]) -> str:
-    """Raises Invalid."""
+def new_password(form: Mapping[str, str], *, email: str, name: str) -> str:
+    """What the person of this address and name may choose.  Raises Invalid."""
     password = form.get("password", "")
-    check({"password": password_problem(password)})
+    check({"password": passwords.problem(password, email=email, name=name)})
     return password

@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Iterable
+from ipaddress import ip_address
 from typing import Any
 
 from itsdangerous import BadData, TimestampSigner
@@ -63,6 +64,20 @@ def cookies(environ: dict[str, Any]) -> dict[str, str]:
         if is_pair:
             found.setdefault(name, value)
     return found
+
+
+def client_address(environ: dict[str, Any], proxies: int) -> str:
+    """Where the request comes from: what the outermost of so many proxies of ours has written down;
+    with none, or if it did not come through all of them, where the connection does.
+    """
+    connected = str(environ.get("REMOTE_ADDR") or "")
+    told = [one.strip() for one in environ.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    if not 0 < proxies <= len(told):
+        return connected
+    try:
+        return str(ip_address(told[-proxies]))
+    except ValueError:
+        return connected
 
 
 class Door:

@@ -17,8 +17,10 @@ from common.config import Config
 from common.errors import Away, Forbidden, NotFound, Refused, TooLarge
 from common.identity import HEADER, Identity, Signer
 from common.web import BODY_MAX, respond
-from gateway import routes, sessions
-from gateway.headers import Door, cookies
+from gateway import confirmation, routes, sessions, trail
+from gateway.confirmation import ConfirmFirst, StepUp
+from gateway.headers import Door, client_address, cookies
+from gateway.limits import Limits
 from gateway.sessions import Session
 from gateway.upstream import SAFE, Upstream
 
@@ -48,11 +50,16 @@ class Gateway:
         self.scheme = url.scheme
         self.origin = f"{url.scheme}://{url.netloc}"
         named = f"{url.hostname},{settings.get('GATEWAY_HOSTS')}".split(",")
+        self.limits = Limits.read(settings)
+        self.step_up = StepUp(settings)
+        self.proxies = settings.integer("GATEWAY_TRUSTED_PROXIES", 0)
         self.hosts = {name.strip().lower() for name in named} - {""}
 
     def __call__(self, environ: Environ, start_response: Callable) -> Iterable[bytes]:
         environ["exchange.request_id"] = secrets.token_hex(16)
         environ["exchange.jar"] = cookies(environ)
+        environ["REMOTE_ADDR"] = address = client_address(environ, self.proxies)
+        trail.origin.set(trail.Origin(address, environ["exchange.request_id"]))
         environ.pop(READ_ONLY_KEY, None)
         try:
             owner = self.admit(environ)
@@ -129,6 +136,9 @@ class Gateway:
         if caller.is_read_only:
             headers.append((READ_ONLY_HEADER, "1"))
         method = environ["REQUEST_METHOD"]
+        if method not in SAFE:
+            back = confirmation.FORMS.get(environ["PATH_INFO"])
+            self.step_up.check(caller, back, now=clock.now())
         body = None if method in SAFE else body_of(environ, headers)
         target = routes.target_of(environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
         answer, content = self.upstreams[owner].ask(method, target, headers, body)
@@ -154,7 +164,10 @@ class Gateway:
                 self.caller(environ)
             caller = environ["exchange.caller"]
             g.user = caller and self.identity(caller, routes.OWN, environ)
-            answer = respond.error_page(refusal.status, refusal.sentence)
+            if isinstance(refusal, ConfirmFirst):
+                answer = confirmation.answer_to(refusal)
+            else:
+                answer = respond.error_page(refusal.status, refusal.sentence)
             answer = self.app.process_response(answer)
             return answer(environ, self.own(environ, start_response))
 

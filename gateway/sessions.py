@@ -13,24 +13,26 @@ from gateway.models import primary, replica
 
 IDLE = timedelta(hours=12)
 LIFE = timedelta(days=7)
+LIFE_S = int(LIFE.total_seconds())
 TOUCH = timedelta(minutes=1)
 LOOK_S = 2.0
 AWAY_S = 3.0
 TOKEN_LENGTH = 43
 
 FIND = """
-    SELECT session.id, user_id, email, name, role, last_seen_at
+    SELECT session.id, user_id, email, name, role, last_seen_at, confirmed_at
     FROM session JOIN person ON person.id = user_id
     WHERE token_sha256 = %s AND is_active AND expires_at > %s AND last_seen_at > %s
 """
 # The password may have been changed since it was checked: then nothing is opened.
 OPEN = """
-    INSERT INTO session (user_id, token_sha256, created_at, last_seen_at, expires_at,
-                         address, device)
-    SELECT id, %s, %s, %s, %s, %s, %s
+    INSERT INTO session (user_id, token_sha256, created_at, last_seen_at, confirmed_at,
+                         expires_at, address, device)
+    SELECT id, %s, %s, %s, %s, %s, %s, %s
     FROM (SELECT id FROM person WHERE id = %s AND is_active AND password_hash = %s
           FOR SHARE) AS still
 """
+CONFIRM = "UPDATE session SET token_sha256 = %s, confirmed_at = %s WHERE id = %s"
 
 
 class Session(NamedTuple):
@@ -42,6 +44,7 @@ class Session(NamedTuple):
     name: str
     role: str
     last_seen_at: datetime
+    confirmed_at: datetime
     is_read_only: bool = False
 
 
@@ -132,13 +135,20 @@ def start(user: Row, *, address: str, device: str, now: datetime) -> str | None:
     """A new session's token; None if the person may not sign in any more.  In a transaction."""
     token = new_token()
     end_old(user["id"], now)
-    made = (sha256(token), now, now, now + LIFE, address, device)
+    made = (sha256(token), now, now, now, now + LIFE, address, device)
     return token if primary.run(OPEN, *made, user["id"], user["password_hash"]) else None
 
 
-def end(token: str) -> None:
-    """This cookie opens nothing any more."""
-    primary.run("DELETE FROM session WHERE token_sha256 = %s", sha256(token))
+def confirm(session_id: UUID, *, now: datetime) -> str:
+    """The password was given again: the session goes on under a new token, which is returned."""
+    token = new_token()
+    primary.run(CONFIRM, sha256(token), now, session_id)
+    return token
+
+
+def end(token: str) -> int:
+    """This cookie opens nothing any more; returns how many sessions it opened."""
+    return primary.run("DELETE FROM session WHERE token_sha256 = %s", sha256(token))
 
 
 def end_old(user_id: UUID, now: datetime) -> None:

@@ -11,8 +11,9 @@ from common.db import Row, Server
 from common.roles import ROLES
 from common.web import forms as keyed
 from common.web import found, look_up, paging, reading, require, respond
-from gateway import actions, forms
+from gateway import actions, forms, passwords
 from gateway.models import USER, primary, store, user
+from gateway.outside import gateway
 
 bp = Blueprint("users", __name__)
 
@@ -68,7 +69,7 @@ def around(db: Server) -> dict[str, Any]:
     count = db.value(
         f"SELECT count(*) FROM (SELECT {MATCHING} LIMIT %s) AS matching", *asked(), limit
     )
-    return {"roles": CHOICES, "count": count, "rule": forms.PASSWORD_RULE}
+    return {"roles": CHOICES, "count": count, "rule": passwords.RULE}
 
 
 @bp.get("/users.csv")
@@ -87,7 +88,7 @@ def list_again() -> dict[str, Any]:
 @respond.form("gateway/users.html", list_again)
 def add() -> Response:
     new = forms.new_user(request.form)
-    made, is_new = keyed.once(primary, lambda: actions.add_user(new, now=clock.now()))
+    made, is_new = keyed.once(primary, lambda: actions.add_user(new, now=clock.now(), by=g.user.id))
     where = f"/users/{made['id']}"
     return respond.done(where, made, message=f"{made['name']} was added.", created=is_new)
 
@@ -109,5 +110,10 @@ def show(user_id: UUID) -> Response:
 @bp.post("/users/<uuid:user_id>")
 @respond.form("gateway/user.html", with_roles)
 def change(user_id: UUID) -> Response:
-    changed = actions.change_user(user_id, forms.changes(request.form), by=g.user.id)
+    wanted = forms.changes(request.form)
+    if "role" in wanted and wanted["role"] != one(user_id)["role"]:
+        session = gateway().caller(request.environ)
+        assert session
+        gateway().step_up.check(session, f"/users/{user_id}", now=clock.now())
+    changed = actions.change_user(user_id, wanted, by=g.user.id)
     return respond.done(f"/users/{user_id}", changed, message=f"{changed['name']} was changed.")

@@ -1,31 +1,24 @@
 """The way in and out, and whether everything is there."""
 
 import http.client
-import re
 from concurrent.futures import ThreadPoolExecutor
 
-from flask import Blueprint, Response, current_app, g, render_template, request
+from flask import Blueprint, Response, g, request
 from flask_login import login_required
 from msgspec import DecodeError
 from msgspec import json as msgjson
 
 from common import clock
 from common.errors import Away
-from common.web import csrf, health, respond
-from gateway import actions, domain, routes, sessions
+from common.web import health, respond
+from gateway import actions, domain, outside, routes, sessions
 from gateway.models import store
-from gateway.proxy import Gateway
+from gateway.outside import gateway, keep
 from gateway.upstream import Connection, Upstream
 
 bp = Blueprint("gateway", __name__)
 
-LOGIN_S = 3600
 WRONG = "This e-mail address and password do not belong together."
-STALE = "This page was open for too long; please sign in once more."
-
-
-def gateway() -> Gateway:
-    return current_app.extensions["exchange-gateway"]
 
 
 @bp.get("/")
@@ -36,60 +29,46 @@ def home() -> Response:
 
 @bp.get("/login")
 def login_form() -> Response:
-    token = request.cookies.get(gateway().door.login, "")
-    return login_page(200, token=token if re.fullmatch(r"[\w-]{43}", token) else "")
+    return login_page()
+
+
+def login_page(status: int = 200, problem: str = "") -> Response:
+    # A program needs the token only; the page leads on to where the person wanted to go.
+    facts = {} if respond.wants_json() else {"next": request.values.get("next", "")}
+    return outside.page("gateway/login.html", facts, status, problem=problem)
 
 
 @bp.post("/login")
 def login() -> Response:
-    settings = current_app.config["EXCHANGE"]
-    subject = request.cookies.get(gateway().door.login, "")
-    if not (subject and csrf.matches(settings, subject, request.form.get(csrf.FIELD, ""))):
-        return login_page(403, STALE)
+    if not outside.is_ours():
+        return login_page(403, outside.STALE)
     signed_in = actions.sign_in(
         request.form.get("email", "").strip(),
         request.form.get("password", ""),
+        limit=gateway().limits,
         instead_of=request.cookies.get(gateway().door.session, ""),
         address=request.remote_addr or "",
         user_agent=request.user_agent.string,
         now=clock.now(),
     )
     if signed_in is None:
-        return login_page(401, WRONG, token=subject)
+        return login_page(401, WRONG)
     person, token = signed_in
     facts = {field: person[field] for field in ("id", "email", "name", "role")}
     asked = request.form.get("next", "")
     answer = respond.done(asked if routes.is_local(asked) else "/", facts)
-    keep(answer, gateway().door.session, token, int(sessions.LIFE.total_seconds()))
+    keep(answer, gateway().door.session, token, sessions.LIFE_S)
     keep(answer, gateway().door.login, "", 0)
-    return answer
-
-
-def login_page(status: int, problem: str = "", token: str = "") -> Response:
-    """The form, with a token of its own: HMAC of a random value in a short-lived cookie."""
-    g.csrf_subject = token or sessions.new_token()
-    settings = current_app.config["EXCHANGE"]
-    if respond.wants_json():
-        value = csrf.token_for(settings.secret_keys[0], g.csrf_subject)
-        answer = respond.json({"error": problem} if problem else {"csrf_token": value}, status)
-    else:
-        facts = {"next": request.values.get("next", ""), "form": request.form, "problem": problem}
-        text = render_template("gateway/login.html", **facts)
-        answer = Response(text, status, mimetype="text/html")
-    keep(answer, gateway().door.login, g.csrf_subject, LOGIN_S)
     return answer
 
 
 @bp.post("/logout")
 def logout() -> Response:
-    sessions.end(request.cookies.get(gateway().door.session, ""))
+    token = request.cookies.get(gateway().door.session, "")
+    actions.sign_out(token, by=g.user and g.user.id)
     answer = respond.done("/login", {"signed_out": True}, message="You are signed out.")
     keep(answer, gateway().door.session, "", 0)
     return answer
-
-
-def keep(answer: Response, name: str, value: str, life_s: int) -> None:
-    answer.headers.add("Set-Cookie", gateway().door.cookie(name, value, life_s))
 
 
 @bp.get("/readyz")

@@ -12,10 +12,17 @@ from common.config import Config
 from common.web.csrf import FIELD
 from gateway import passwords, sessions
 from gateway.app import create_app
+from gateway.limits import Limits
 from gateway.models import primary
 from tests.conftest import CAST, Cast, Person
 
 PASSWORD = "correct horse"
+ANONYMOUS: dict[str, Any] = {
+    "limit": Limits(account=100, address=100),
+    "instead_of": "",
+    "address": "",
+    "user_agent": "",
+}
 
 
 @cache

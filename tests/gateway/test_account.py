@@ -7,7 +7,7 @@ import pytest
 from common import clock
 from gateway import actions, domain
 from gateway.models import primary
-from tests.gateway.conftest import PASSWORD
+from tests.gateway.conftest import ANONYMOUS, PASSWORD
 
 NEW = "battery staple"
 
@@ -56,9 +56,7 @@ def test_a_password_changed_while_it_was_checked_opens_nothing(people, monkeypat
 
     monkeypatch.setattr(actions, "person_fits", fits_and_then_changes)
 
-    found = actions.sign_in(
-        people.bob.email, PASSWORD, instead_of="", address="", user_agent="", now=clock.now()
-    )
+    found = actions.sign_in(people.bob.email, PASSWORD, now=clock.now(), **ANONYMOUS)
 
     assert found is None
     assert primary.value("SELECT count(*) FROM session") == 0

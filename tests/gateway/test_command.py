@@ -52,7 +52,7 @@ def test_services_that_do_not_listen_are_named(clean, monkeypatch):
     [
         (["user", "add", "gus", "--name", "Gus", "--role", "worker"], "an e-mail address", 1),
         (["user", "add", "g@x", "--name", "Gus", "--role", "king"], "king", 2),
-        ([*GUS, "--password-stdin"], "10 to 200", 1),
+        ([*GUS, "--password-stdin"], "10 to 128", 1),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(clean, arguments, words, status):
