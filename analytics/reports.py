@@ -24,16 +24,9 @@ TRANSFERS = """
     FROM report_transfers WHERE worker_id = %s
 """
 DAYS = """
-    WITH days AS MATERIALIZED (
-        SELECT * FROM report_days WHERE day < coalesce(%s::date, 'infinity')
-        ORDER BY day DESC LIMIT %s
-    ), paid AS (
-        SELECT day, sum(payouts_cents)::bigint AS payouts_cents FROM report_totals
-        WHERE day BETWEEN (SELECT min(day) FROM days) AND (SELECT max(day) FROM days) GROUP BY day
-    )
     SELECT day, state, fees_cents - rewards_cents AS company_cents, fees_cents, rewards_cents,
-           coalesce(payouts_cents, 0) AS payouts_cents, workers_in_minus
-    FROM days LEFT JOIN paid USING (day) ORDER BY day DESC
+           paid_cents AS payouts_cents, workers_in_minus
+    FROM report_days WHERE day < coalesce(%s::date, 'infinity') ORDER BY day DESC LIMIT %s
 """
 BALANCES = """
     SELECT worker_id, balance_cents FROM report_balances WHERE worker_id = ANY(%s::uuid[])

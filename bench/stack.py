@@ -121,9 +121,11 @@ class Browser:
     def get(self, path: str) -> Any:
         return json.loads(self.open(path))
 
-    def post(self, path: str, form: dict[str, str] | None = None) -> Any:
+    def post(
+        self, path: str, form: dict[str, str] | None = None, accept: str = "application/json"
+    ) -> Any:
         body = urllib.parse.urlencode({"csrf_token": self.token, **(form or {})}).encode()
-        return json.loads(self.open(path, body))
+        return json.loads(self.open(path, body, accept))
 
     def upload(self, path: str, name: str, content: bytes) -> Any:
         mark = "----bench"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from peewee import PeeweeException
+from peewee import PeeweeException, ProgrammingError
 from redis import RedisError
 
 from common import config
@@ -26,6 +26,10 @@ class Exchange(click.Group):
             raise click.ClickException(" ".join(error.fields.values())) from error
         except (Refused, Misconfigured) as error:
             raise click.ClickException(str(error)) from error
+        except ProgrammingError as error:
+            raise click.ClickException(
+                "A database is not up to date; run `exchange migrate` first."
+            ) from error
         except (PeeweeException, RedisError) as error:
             first_line = str(error).strip().splitlines()[0]
             raise click.ClickException(f"A server does not answer: {first_line}") from error

@@ -20,6 +20,8 @@ CONNECT_TIMEOUT_S = 2
 DEADLINE_S = 5.0
 AWAY_S = 1.0
 LOST = (OperationalError, InterfaceError)
+# Ended by an administrator, by a crash, or the socket was found closed: nothing was done.
+STALE = ("57P01", "57P02", None)
 
 _deadline = threading.local()
 
@@ -128,6 +130,18 @@ class Server(PostgresqlDatabase):
             return super().rollback()
         except LOST:
             self.close_quietly()
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        try:
+            return super().execute_sql(sql, params)
+        except LOST as error:
+            # Outside a transaction a kept connection may have died long ago; what only reads is
+            # simply asked again.
+            is_stale = isinstance(error, InterfaceError) or sqlstate(error) in STALE
+            if self.in_transaction() or not is_stale or not sql.lstrip().startswith("SELECT"):
+                raise
+            self.close_quietly()
+            return super().execute_sql(sql, params)
 
     def rows(self, sql: str, *params: Any) -> list[Row]:
         """The result as dicts, in the order the server gave them."""

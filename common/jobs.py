@@ -15,7 +15,7 @@ from common.service import Service, services
 log = logging.getLogger("jobs")
 
 TIMEOUT_S = 4 * 60 * 60
-SCHEDULE_POLL_S = 5
+SCHEDULE_POLL_S = 2
 
 
 def connect(url: str) -> redis.Redis:

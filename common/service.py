@@ -20,10 +20,13 @@ import click
 
 from common import config, stream
 from common.consume import Consumer
-from common.db import Store
+from common.db import Store, deadline
 from common.loop import Stop
 from common.migrate import migrate
 from common.relay import Relay
+
+# A batch beside a long reassignment may have to wait for it.
+CONSUMER_S = 30
 
 
 def load(reference: str) -> Any:
@@ -121,7 +124,8 @@ class Service:
         if self.beside:
             work = load(self.beside)(settings)
             threading.Thread(target=run_to_the_end, args=(work, stop), name=self.beside).start()
-        run_to_the_end(self.consumer(settings), stop)
+        with deadline(CONSUMER_S):
+            run_to_the_end(self.consumer(settings), stop)
 
     def run_worker(self) -> None:
         settings = self.begin()

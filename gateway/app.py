@@ -7,7 +7,7 @@ from common import web
 from common.config import Config
 from common.identity import Identity
 from common.web import respond
-from gateway import account, confirmation, passwords, proxy, reset, routes, users, views
+from gateway import account, audit, confirmation, passwords, proxy, reset, routes, users, views
 from gateway.confirmation import ConfirmFirst
 from gateway.headers import Door
 from gateway.limits import TooMany
@@ -28,7 +28,7 @@ class Caller(UserMixin):
 
 def create_app(settings: Config) -> Flask:
     """Every request goes through the proxy; Flask sees the gateway's own paths only."""
-    blueprints = views.bp, users.bp, reset.bp, account.bp
+    blueprints = views.bp, users.bp, reset.bp, account.bp, audit.bp
     app = web.create_app(
         "gateway", settings, *blueprints, stores=(store,), identify=identify, static=True
     )

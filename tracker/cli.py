@@ -7,7 +7,7 @@ import click
 
 from common import chance, clock, config
 from common.db import deadline
-from common.errors import Refused
+from common.errors import Invalid, Refused
 from common.service import Service
 from tracker.models import primary, store
 
@@ -37,11 +37,16 @@ def import_command(file: Path, by: UUID | None) -> None:
         click.progressbar(length=2 * file.stat().st_size, label="Importing") as bar,
     ):
         importing.check_text(source, bar.update)
-        for batch in importing.batches(source, report):
-            report.added += actions.import_tasks(
-                batch, by=adder, now=clock.now(), seed=chance.new_seed()
-            )
-            bar.update(source.tell() + file.stat().st_size - bar.pos)
+        try:
+            for batch in importing.batches(source, report):
+                report.added += actions.import_tasks(
+                    batch, by=adder, now=clock.now(), seed=chance.new_seed()
+                )
+                bar.update(source.tell() + file.stat().st_size - bar.pos)
+        except Invalid as error:
+            raise Refused(
+                f"{error.fields['file']} {report.added:,} tasks were added before."
+            ) from error
     click.echo(f"{report.added:,} tasks added, {len(report.refused):,} rows refused.")
     for refused in report.refused[:SHOWN_MAX]:
         click.echo(f"  row {refused['row']}: {refused['reason']}")
@@ -77,7 +82,7 @@ service = Service(
     has_relay=True,
     has_jobs=True,
     tick="tracker.jobs.tick",
-    tick_s=10,
+    tick_s=4,
     demo="tracker.demo:play",
     commands=(import_command, reassignments_group),
 )

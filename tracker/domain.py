@@ -33,8 +33,11 @@ def split_key(text: str) -> tuple[str | None, str]:
 
 
 def folded(text: str) -> str:
-    """`text` as search compares it: without case or compatibility forms, in any script."""
-    return unicodedata.normalize("NFKC", text).casefold()
+    """`text` as search compares it: without case or compatibility forms, in any script; all the
+    i of Turkish are one.
+    """
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return plain.replace("i\u0307", "i").replace("ı", "i")
 
 
 def search_text(draft: Draft) -> str:

@@ -39,8 +39,8 @@ def changed(task: Mapping[str, Any], fields: Mapping[str, str]) -> Draft:
 
 
 def title_problem(title: str) -> str:
-    if not title:
-        return "A task needs a title."
+    if not any(unicodedata.category(each)[0] not in "CZ" for each in title):
+        return "A task needs a title that can be seen."
     if len(title) > domain.TITLE_MAX:
         return f"A title has up to {domain.TITLE_MAX} characters; this one has {len(title)}."
     return control_problem(title, "A title")

@@ -17,6 +17,9 @@ FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 NO_TITLE = "The file needs a first row with a column named title, separated by commas."
 NOT_UTF8 = "The file is not UTF-8 text; please save it as CSV UTF-8."
 BATCH = 1000
+
+# A cell too long for a task is that row's problem, not the file's.
+csv.field_size_limit(1 << 27)
 CHUNK = 1 << 16
 
 

@@ -1,8 +1,10 @@
 """Tasks: list, add, look, change, end, import."""
 
+import secrets
 from collections.abc import Mapping
 from itertools import chain
 from typing import IO, Any
+from urllib.parse import quote
 from uuid import UUID
 
 from flask import Blueprint, Response, g, request
@@ -44,7 +46,7 @@ def index() -> Response:
     if wanted.assignee_id:
         known = people.names(found.db, [wanted.assignee_id])
         extra["assignee"] = people.reference(wanted.assignee_id, known)
-    return respond.page("tracker/index.html", facts, **extra)
+    return respond.page("tracker/index.html", facts, 422 if problems else 200, **extra)
 
 
 @bp.get("/tasks.csv")
@@ -145,13 +147,14 @@ def import_form() -> Response:
 def import_file() -> Response:
     require("manager", "admin")
     file = uploaded()
+    key = request.form.get(web_forms.KEY) or secrets.token_urlsafe(16)
     with deadline(IMPORT_S):
-        report, is_new = web_forms.once(primary, lambda: imported(file))
-    key = request.form.get(web_forms.KEY, "")
+        report, is_new = web_forms.once(primary, lambda: imported(file), key)
     refused = len(report["refused"])
     message = f"Tasks added: {report['added']:,}. Rows refused: {refused:,}."
-    location = "/tasks/import" + (f"?report={key}" if key else "")
-    return respond.done(location, report, message=message, created=is_new)
+    return respond.done(
+        f"/tasks/import?report={quote(key)}", report, message=message, created=is_new
+    )
 
 
 def uploaded() -> IO[bytes]:

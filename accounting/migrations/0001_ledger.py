@@ -174,11 +174,11 @@ CREATE VIEW report_balances AS
     WHERE starts_with(name, 'worker:');
 
 CREATE VIEW report_days AS
-    SELECT day, state, fees_cents, rewards_cents, workers_in_minus
-    FROM business_day WHERE state <> 'open'
+    SELECT day, business_day.state, fees_cents, rewards_cents, paid_cents, workers_in_minus
+    FROM business_day JOIN payout_run USING (day) WHERE business_day.state <> 'open'
     UNION ALL
     SELECT day, state, coalesce(sum(moved.fees_cents), 0)::bigint,
-           coalesce(sum(moved.rewards_cents), 0)::bigint,
+           coalesce(sum(moved.rewards_cents), 0)::bigint, 0,
            (SELECT count(*) FROM report_balances WHERE balance_cents < 0)
     FROM business_day
     LEFT JOIN (SELECT * FROM total WHERE carried_cents IS NULL) AS moved USING (day)

@@ -10,7 +10,7 @@ import psycopg2
 
 from common.db import deadline
 from common.stack.child import Child, lives
-from common.stack.state import OWNERS, SERVERS, State, load_env, replace
+from common.stack.state import LISTENERS, OWNERS, SERVERS, State, addresses, load_env, replace
 
 # A standby that receives nothing cannot say how late it is; one with nothing to replay is not late.
 LAG = """
@@ -58,6 +58,9 @@ def status(folder: State | str | None = None) -> dict[str, Any]:
     """
     state = State.at(folder)
     env = load_env(state)
+    # As of now, not of the start: a promotion has turned the two around since.
+    ports = {name: state.port(name) for name in (*SERVERS, *LISTENERS)}
+    env |= addresses(state, state.read()["STACK_SECRET"], ports)
     lag = lag_s(env["TRACKER_REPLICA_URL"])
     known = {child["name"]: alive(child) for child in recorded(state).get("children", [])}
     names = ("name", "pid", "port", "alive")

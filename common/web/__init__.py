@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, g, request
 from peewee import InterfaceError, OperationalError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from common import clock, identity, outbox
 from common.config import Config
@@ -103,10 +103,15 @@ def install_refusals(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
-        return respond.error_page(error.code or 500, respond.sentence_of(error))
+        answer = respond.error_page(error.code or 500, respond.sentence_of(error))
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            answer.headers["Allow"] = ", ".join(error.valid_methods)
+        return answer
 
     @app.errorhandler(Exception)
     def fault(error: Exception) -> Response:
+        if isinstance(error, ValueError) and "NUL" in str(error):  # psycopg2's, of any field
+            return respond.error_page(400, "A NUL character cannot be taken; please remove it.")
         log.exception("%s %s failed", request.method, request.path)
         return respond.error_page(500, "Something went wrong on our side; it has been noted.")
 

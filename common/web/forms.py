@@ -32,12 +32,12 @@ def body_sha256() -> bytes:
     return digest.digest()
 
 
-def once(primary: Server, make: Callable[[], Any]) -> tuple[Any, bool]:
+def once(primary: Server, make: Callable[[], Any], key: str | None = None) -> tuple[Any, bool]:
     """`make()`'s result (anything JSON can hold) and True; or, for a form key seen before, the
     first result and False.  The key commits with what was made.  Raises Conflict if the same key
     comes with another body.
     """
-    key = request.form.get(KEY, "")[:KEY_MAX]
+    key = (key or request.form.get(KEY, ""))[:KEY_MAX]
     if not key:
         return make(), True
     body = body_sha256()

@@ -109,7 +109,11 @@ def form_again(error: Invalid) -> Response:
 
 
 def spell(value: Any) -> str:
-    """A CSV cell: numbers bare; text a spreadsheet could take for a formula gets one apostrophe."""
+    """A CSV cell: numbers bare, a person or task by its name; text that a spreadsheet could take
+    for a formula gets one apostrophe.
+    """
+    if isinstance(value, Mapping):
+        value = value.get("name") or value.get("title")
     if value is None:
         return ""
     if isinstance(value, bool | int | float):

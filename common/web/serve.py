@@ -48,6 +48,7 @@ def serve(name: str, make_app: Callable[[Config], Any], settings: Config) -> Non
         "timeout": 60,
         "graceful_timeout": 10,
         "keepalive": 75,
+        "limit_request_line": 8190,
         "forwarded_allow_ips": "",
         "forwarder_headers": "",
         "header_map": "refuse",

@@ -29,7 +29,7 @@ COLUMNS = {
     " task_id run_id reverses_id",
     "report_totals": "worker_id day fees_cents rewards_cents payouts_cents carried_cents",
     "report_balances": "worker_id balance_cents",
-    "report_days": "day state fees_cents rewards_cents workers_in_minus",
+    "report_days": "day state fees_cents rewards_cents paid_cents workers_in_minus",
     "report_rewards": "day amount_cents posted_at task_id",
     "report_dead_letters": "id stream entry_id event error deliveries at",
 }
@@ -62,6 +62,7 @@ def test_days_show_fees_and_rewards_net_and_who_is_in_minus() -> None:
             "state": "closed",
             "fees_cents": fee,
             "rewards_cents": reward,
+            "paid_cents": reward,
             "workers_in_minus": 1,
         },
         {
@@ -69,6 +70,7 @@ def test_days_show_fees_and_rewards_net_and_who_is_in_minus() -> None:
             "state": "open",
             "fees_cents": 0,
             "rewards_cents": 0,
+            "paid_cents": 0,
             "workers_in_minus": 1,
         },
     ]

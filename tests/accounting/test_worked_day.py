@@ -43,6 +43,7 @@ def test_the_worked_day_comes_out_as_written() -> None:
         "state": "closed",
         "fees_cents": 3600,
         "rewards_cents": 3100,
+        "paid_cents": 500,
         "workers_in_minus": 1,
     }
     (paid,) = facts(PayoutMade)

@@ -50,7 +50,10 @@ def test_every_reading_page_works_without_the_primary(
         began = time.monotonic()
         error = refusal(lambda: ann.post("/tasks", {"title": "Buy two", "description": ""}))
         refused_after_s = time.monotonic() - began
+        shown = refusal(lambda: ann.post("/tasks", {"title": "Buy two"}, accept="text/html"))
 
+    assert shown.code == 503
+    assert "try again" in shown.read().decode()
     assert max(took) < 3
     assert (error.code, error.headers["Retry-After"] is not None) == (503, True)
     assert refused_after_s < 5

@@ -70,7 +70,6 @@ def test_an_apostrophe_against_formulas_is_taken_off(cell: str, title: str) -> N
         b"title;jira_id\nx;y\n",
         b"title\n\xff\xfe\n",
         "title\nx\n".encode("utf-16"),
-        b"title\n" + b"x" * 200_000 + b"\n",
     ],
 )
 def test_what_is_no_such_table_is_refused_in_a_sentence(data: bytes) -> None:
@@ -78,6 +77,13 @@ def test_what_is_no_such_table_is_refused_in_a_sentence(data: bytes) -> None:
         parse(data)
 
     assert list(error.value.fields) == ["file"]
+
+
+def test_a_cell_of_any_length_refuses_its_row_alone() -> None:
+    drafts, refused = parse(b"title\nfine\n" + b"x" * 200_000 + b"\nfine\n")
+
+    assert len(drafts) == 2
+    assert [row for row, _ in refused] == [2]
 
 
 def test_a_nul_refuses_its_row_alone() -> None:
