@@ -1,0 +1,179 @@
+"""No fact is lost on its way, and none has its effect twice, whatever is killed or wiped."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from bench.stack import Browser, Stack
+from common import stream
+from tests.faults.history import History, Truth, differences, load
+
+TRACKER, ACCOUNTING = stream.name_of("tracker"), "accounting"
+BLOCK = "LOCK TABLE transfer IN EXCLUSIVE MODE"
+
+
+@pytest.fixture
+def truth(stack: Stack) -> Iterator[Truth]:
+    made = Truth(stack)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def history() -> History:
+    return History()
+
+
+def process(stack: Stack, name: str) -> psutil.Process:
+    """The process of that name.  Raises LookupError while there is none."""
+    status = stack.status()
+    for child in status["processes"] + status["servers"]:
+        if child["name"] == name and child["alive"]:
+            return psutil.Process(child["pid"])
+    raise LookupError(name)
+
+
+def killed(stack: Stack, name: str) -> int:
+    """The pid of what was killed; of web, `worker` is one below the process itself."""
+    name, _, part = name.partition("/")
+    found = process(stack, name)
+    victim = random.choice(found.children()) if part else found
+    victim.kill()
+    return victim.pid
+
+
+def back(stack: Stack, name: str) -> bool:
+    try:
+        return process(stack, name).is_running()
+    except LookupError:
+        return False
+
+
+@contextmanager
+def frozen(stack: Stack, name: str) -> Iterator[None]:
+    found = process(stack, name)
+    found.suspend()
+    try:
+        yield
+    finally:
+        found.resume()
+
+
+def agree(
+    history: History, truth: Truth, eventually: Callable[..., Any], since: float, within_s: float
+) -> float:
+    """Seconds from `since` until everything said had had its effect; and nothing differs from the
+    history.
+    """
+    eventually(lambda: truth.is_quiet() and not truth.missing(), within_s)
+    took_s = time.monotonic() - since
+    assert differences(history, truth) == []
+    assert history.count("ok") > 0
+    return took_s
+
+
+@pytest.mark.promise(1)
+def test_what_was_committed_is_published_whoever_is_killed(
+    stack: Stack, history: History, truth: Truth, eventually: Callable
+) -> None:
+    victims = ["tracker-web/worker"] * 6 + ["tracker-relay"] * 4 + ["tracker-web"] * 2
+    random.Random(7).shuffle(victims)
+
+    with load(stack, history, "anybody killed") as clients:
+        for victim in victims:
+            clients.wait_for(5)
+            eventually(lambda name=victim: back(stack, name.partition("/")[0]))
+            killed(stack, victim)
+        ended = time.monotonic()
+    healed_s = agree(history, truth, eventually, ended, 60)
+
+    assert truth.unpublished() == 0
+    print(f"{len(history.added)} adds, {history.count('unknown')} unknown, quiet {healed_s:.1f} s")
+
+
+@pytest.mark.promise(6)
+def test_a_bus_killed_under_load_loses_nothing(
+    stack: Stack, history: History, truth: Truth, eventually: Callable
+) -> None:
+    with load(stack, history, "bus killed") as clients:
+        for _ in range(3):
+            clients.wait_for(20)
+            killed(stack, "valkey")
+            died = time.monotonic()
+            eventually(lambda: back(stack, "valkey"))
+    healed_s = agree(history, truth, eventually, died, 60)
+
+    print(f"{len(history.added)} adds, quiet after {healed_s:.1f} s")
+
+
+def truncate(stack: Stack, _: Truth) -> None:
+    """The bus stops, and starts with half of what it wrote."""
+    stack.run("server", "stop", "valkey")
+    [written] = Path(stack.folder, "valkey").glob("appendonlydir/*.incr.aof")
+    with written.open("r+b") as file:
+        file.truncate(written.stat().st_size // 2)
+    stack.run("server", "start", "valkey")
+
+
+LOSSES: dict[str, Callable[[Stack, Truth], Any]] = {
+    "wiped": lambda _, truth: truth.bus.flushall(),
+    "stream deleted": lambda _, truth: truth.bus.delete(TRACKER),
+    "file truncated": truncate,
+}
+
+
+@pytest.mark.promise(7)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_lost_data_of_the_bus_heals_by_itself(
+    loss: str, stack: Stack, history: History, truth: Truth, eventually: Callable
+) -> None:
+    with load(stack, history, loss) as clients:
+        clients.wait_for(20)
+        with frozen(stack, "accounting-consume"):
+            clients.wait_for(40)
+            eventually(lambda: truth.bus.xlen(TRACKER) > 0)
+            lost = time.monotonic()
+            LOSSES[loss](stack, truth)
+    healed_s = agree(history, truth, eventually, lost, 60)
+
+    assert healed_s < 60
+    print(f"{len(history.added)} adds, healed after {healed_s:.1f} s")
+
+
+@pytest.mark.promise(7)
+def test_an_idle_bus_heals_too(
+    stack: Stack, history: History, truth: Truth, ann: Browser, eventually: Callable
+) -> None:
+    with frozen(stack, "accounting-consume"):
+        for number in range(20):
+            history.add(ann, f"idle {number}")
+        eventually(lambda: not truth.unpublished())
+        lost = time.monotonic()
+        truth.bus.flushall()
+    healed_s = agree(history, truth, eventually, lost, 60)
+
+    assert healed_s < 60
+    print(f"healed after {healed_s:.1f} s")
+
+
+@pytest.mark.promise(10)
+def test_a_dead_consumers_work_is_taken_over(
+    stack: Stack, history: History, truth: Truth, ann: Browser, eventually: Callable
+) -> None:
+    eventually(truth.is_quiet)
+    with truth.accounting.atomic():
+        truth.accounting.execute_sql(BLOCK)
+        history.add(ann, "left by a dead consumer")
+        eventually(lambda: truth.bus.xpending(TRACKER, ACCOUNTING)["pending"])
+        killed(stack, "accounting-consume")
+        died = time.monotonic()
+    redone_s = agree(history, truth, eventually, died, 20)
+
+    assert redone_s < 15
+    print(f"redone after {redone_s:.1f} s")
