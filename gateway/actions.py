@@ -187,4 +187,4 @@ def revoke_others(keep: UUID, *, by: UUID) -> None:
     """The person has no session but `keep`."""
     with primary.atomic():
         if count := sessions.end_all(by, keep=keep):
-            trail.note("session.ended", f"all {count} others", by=by)
+            trail.note("session.ended", f"all others, {count}", by=by)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, NamedTuple
 
 from common.errors import Invalid
@@ -82,3 +83,27 @@ def new_password(form: Mapping[str, str], *, email: str, name: str) -> str:
     password = form.get("password", "")
     check({"password": passwords.problem(password, email=email, name=name)})
     return password
+
+
+def patterns(text: str) -> list[str]:
+    """ILIKE patterns of words that all must occur."""
+    words = text.replace("\x00", "").split()
+    escaped = [re.sub(r"([\\%_])", r"\\\1", word) for word in words]
+    return [f"%{word}%" for word in escaped]
+
+
+def period(query: Mapping[str, str]) -> tuple[date | None, date | None]:
+    """The days `since` and `until`; None: open on that side.  Raises Invalid."""
+    wrong: dict[str, str | None] = {}
+    found = day(query, "since", wrong), day(query, "until", wrong)
+    check(wrong)
+    return found
+
+
+def day(query: Mapping[str, str], name: str, wrong: dict[str, str | None]) -> date | None:
+    text = query.get(name, "").strip()
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        wrong[name] = "Write the day as a date, like 2026-01-31."
+        return None

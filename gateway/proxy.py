@@ -141,7 +141,12 @@ class Gateway:
             self.step_up.check(caller, back, now=clock.now())
         body = None if method in SAFE else body_of(environ, headers)
         target = routes.target_of(environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
-        answer, content = self.upstreams[owner].ask(method, target, headers, body)
+        try:
+            answer, content = self.upstreams[owner].ask(method, target, headers, body)
+        except Refused as refusal:
+            trail.note_request(caller, method, environ["PATH_INFO"], refusal.status)
+            raise
+        trail.note_request(caller, method, environ["PATH_INFO"], answer.status)
         sent = self.door.downwards(answer.getheaders(), environ, is_own=False)
         start_response(f"{answer.status} {answer.reason}", sent)
         return content

@@ -1,12 +1,15 @@
 """The audit log: rows that are only ever added, in the transaction of what they tell."""
 
+import logging
 from contextvars import ContextVar
 from typing import NamedTuple
 from uuid import UUID
 
 from common import clock
+from common.db import LOST
 from gateway import forms
 from gateway.models import primary
+from gateway.sessions import Session
 
 KINDS = (
     "guessing.stopped",
@@ -22,6 +25,9 @@ KINDS = (
     "user.changed",
 )
 OBJECT_MAX = 500
+NOTED = ("admin", "manager", "accountant")
+
+log = logging.getLogger("audit")
 
 ADD = """
     INSERT INTO audit (at, user_id, what, object, address, status, request_id)
@@ -46,6 +52,19 @@ def note(what: str, object_: str = "", *, by: UUID | None, status: int | None = 
     address, request_id = origin.get()
     about = object_.replace("\x00", "")[:OBJECT_MAX]
     primary.run(ADD, clock.now(), by, what, about, address, status, request_id)
+
+
+def note_request(caller: Session, method: str, path: str, status: int) -> None:
+    """What somebody with a say sent to a service, and how it ended, is noted if it can be: it has
+    happened already, in another database.
+    """
+    if method != "POST" or caller.role not in NOTED:
+        return
+    try:
+        note("request.made", f"{method} {path}", by=caller.user_id, status=status)
+    except LOST as error:
+        log.error("%s %s by %s is missing in the audit log: %s", method, path, caller.id, error)
+        primary.close_quietly()
 
 
 def address_of(typed: str) -> str:

@@ -33,14 +33,8 @@ def admins_only() -> None:
 
 def asked() -> tuple[Any, ...]:
     """What the query filters by: words that all occur in name or address, and a role."""
-    words = request.args.get("q", "").replace("\x00", "").split()
-    patterns = ["%" + escaped(word) + "%" for word in words]
     role = request.args.get("role") or None
-    return patterns, role, role
-
-
-def escaped(word: str) -> str:
-    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return forms.patterns(request.args.get("q", "")), role, role
 
 
 def page_of(db: Server) -> tuple[list[Row], str | None]:
