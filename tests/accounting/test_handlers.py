@@ -62,6 +62,7 @@ def test_the_same_fact_twice_moves_money_once() -> None:
     assert kinds() == {"deal_fee": 2, "completion_reward": 1}
 
 
+@pytest.mark.promise(23)
 def test_the_same_key_for_another_worker_is_refused() -> None:
     bob, cat, task, run = new_id(), new_id(), new_id(), new_id()
     tell(dealt((task, bob), run_id=run), completed(bob, task))

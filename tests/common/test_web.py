@@ -164,6 +164,7 @@ def test_the_same_form_twice_does_one_thing(bob: Client) -> None:
     assert made == ["lamp"]
 
 
+@pytest.mark.promise(23)
 def test_the_same_key_with_another_body_is_refused(bob: Client) -> None:
     bob.post("/things", {"name": "lamp", "form_key": "k1"})
 
