@@ -60,14 +60,15 @@ DAYS = """
     ORDER BY day
 """
 RUNS = """
+    WITH passed AS (
+        SELECT day, count(carried_cents) AS workers FROM total GROUP BY day
+    ), paid AS (
+        SELECT day, sum(amount_cents) AS cents FROM transfer WHERE kind = 'payout' GROUP BY day
+    )
     SELECT format('payout run of %%s: done %%s, paid %%s; payouts done %%s, paid %%s', day,
-                  run.done, paid_cents, due.done, due.cents)
-    FROM payout_run AS run CROSS JOIN LATERAL (
-        SELECT (SELECT count(carried_cents) FROM total WHERE day = run.day) AS done,
-               (SELECT coalesce(sum(amount_cents), 0) FROM transfer
-                WHERE kind = 'payout' AND day = run.day) AS cents
-    ) AS due
-    WHERE (run.done, paid_cents) <> (due.done, due.cents) ORDER BY day
+                  done, paid_cents, coalesce(workers, 0), coalesce(cents, 0))
+    FROM payout_run LEFT JOIN passed USING (day) LEFT JOIN paid USING (day)
+    WHERE (done, paid_cents) <> (coalesce(workers, 0), coalesce(cents, 0)) ORDER BY day
 """
 OTHERS = """
     SELECT format('transfer %%s, posted in %%s, reverses %%s, which it does not mirror', back.id,
