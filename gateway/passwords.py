@@ -47,7 +47,7 @@ def problem(password: str, *, email: str, name: str) -> str | None:
 
 def parts(email: str, name: str) -> list[str]:
     """What of a person's name and address is long enough to be recognised."""
-    words = [email.partition("@")[0], name, name.replace(" ", "")]
+    words = [email, email.partition("@")[0], name, name.replace(" ", "")]
     return [word.lower() for word in words if len(word) >= PART_MIN]
 
 
