@@ -1,6 +1,7 @@
 """No fact is lost on its way, and none has its effect twice, whatever is killed or wiped."""
 
 import random
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from bench.stack import Browser, Stack
+from bench.stack import EXCHANGE, Browser, Stack
 from common import stream
 from tests.faults.history import History, Truth, differences, load
 
@@ -162,18 +163,70 @@ def test_an_idle_bus_heals_too(
     print(f"healed after {healed_s:.1f} s")
 
 
+@contextmanager
+def left_pending(
+    title: str, history: History, truth: Truth, ann: Browser, eventually: Callable
+) -> Iterator[dict[str, Any]]:
+    """An entry that accounting's consumer has in hand and cannot finish before the block ends."""
+    eventually(truth.is_quiet)
+    with truth.accounting.atomic():
+        truth.accounting.execute_sql(BLOCK)
+        history.add(ann, title)
+        eventually(lambda: truth.bus.xpending(TRACKER, ACCOUNTING)["pending"])
+        [entry] = truth.bus.xpending_range(TRACKER, ACCOUNTING, "-", "+", 1)
+        yield entry
+
+
 @pytest.mark.promise(10)
 def test_a_dead_consumers_work_is_taken_over(
     stack: Stack, history: History, truth: Truth, ann: Browser, eventually: Callable
 ) -> None:
-    eventually(truth.is_quiet)
-    with truth.accounting.atomic():
-        truth.accounting.execute_sql(BLOCK)
-        history.add(ann, "left by a dead consumer")
-        eventually(lambda: truth.bus.xpending(TRACKER, ACCOUNTING)["pending"])
+    with left_pending("left by a dead consumer", history, truth, ann, eventually):
         killed(stack, "accounting-consume")
         died = time.monotonic()
     redone_s = agree(history, truth, eventually, died, 20)
 
     assert redone_s < 15
     print(f"redone after {redone_s:.1f} s")
+
+
+@pytest.fixture
+def another_consumer(stack: Stack) -> Iterator[Callable[[], None]]:
+    """A second `accounting-consume`, when called for."""
+    started: list[subprocess.Popen] = []
+
+    def start() -> None:
+        command = [EXCHANGE, "accounting", "consume"]
+        started.append(subprocess.Popen(command, env=stack.env, stderr=subprocess.DEVNULL))
+
+    yield start
+    for consumer in started:
+        consumer.terminate()
+        consumer.wait(30)
+
+
+@pytest.mark.promise(11)
+def test_a_frozen_consumers_work_is_taken_over_and_it_wakes_safely(
+    stack: Stack,
+    history: History,
+    truth: Truth,
+    ann: Browser,
+    another_consumer: Callable[[], None],
+    eventually: Callable,
+) -> None:
+    def owner(entry_id: str) -> str:
+        found = truth.bus.xpending_range(TRACKER, ACCOUNTING, entry_id, entry_id, 1)
+        return found[0]["consumer"] if found else "nobody"
+
+    asleep = process(stack, "accounting-consume")
+    with left_pending("left by a frozen consumer", history, truth, ann, eventually) as entry:
+        asleep.suspend()
+    try:
+        another_consumer()
+        eventually(lambda: owner(entry["message_id"]) != entry["consumer"])
+    finally:
+        asleep.resume()
+    woken = time.monotonic()
+
+    settled_s = agree(history, truth, eventually, woken, 30)
+    print(f"settled {settled_s:.1f} s after waking")
