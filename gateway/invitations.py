@@ -52,7 +52,7 @@ def ask(email: str, *, limit: Limits, address: str, now: datetime) -> None:
     """
     limit.take("link", email, address, now=now)
     with primary.atomic():
-        trail.note("link.issued", trail.address_of(email), by=None)
+        trail.note("link.requested", trail.address_of(email), by=None)
         known = "SELECT id FROM person WHERE lower(email) = lower(%s) AND is_active"
         user_id = primary.value(known, email.replace("\x00", ""))
         with primary.atomic() as step:

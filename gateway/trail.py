@@ -13,7 +13,7 @@ from gateway.sessions import Session
 
 KINDS = (
     "guessing.stopped",
-    "link.issued",
+    "link.requested",
     "password.changed",
     "password.chosen",
     "request.made",
