@@ -92,7 +92,7 @@ def test_a_lost_reply_of_publishing_is_harmless(
         eventually(lambda: not wire.pending())
 
     assert network.is_dropped.is_set()
-    assert wire.bus.xinfo_stream(STREAM)["entries-added"] == 200
+    assert 100 < wire.bus.xinfo_stream(STREAM)["entries-added"] <= 200
     assert wire.heard() == list(range(100))
 
 
