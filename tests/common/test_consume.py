@@ -38,6 +38,7 @@ def test_a_group_lost_at_work_is_made_again(wire: Wire, settings: Config, what: 
         recovered_s = eventually(lambda: len(wire.heard()) >= 100)
 
     assert recovered_s < 10
+    print(f"{what} lost: recovered after {recovered_s:.1f} s")
     assert wire.heard() == list(range(100))
 
 
@@ -146,6 +147,7 @@ def test_a_poison_event_blocks_nobody(wire: Wire, settings: Config) -> None:
         eventually(lambda: len(wire.dead_letters()) == 7 and not wire.pending(), within_s=15)
 
     assert lag_s < 5
+    print(f"others waited {lag_s:.1f} s at most")
     reasons = " ".join(letter["error"] for letter in wire.dead_letters())
     assert "no class reads task.completed/99" in reasons
     assert "characters; an event has 1000000 at most" in reasons

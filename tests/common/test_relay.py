@@ -58,6 +58,7 @@ def test_late_commits_are_never_skipped(wire: Wire) -> None:
 
     assert 200 < committed < 360
     assert wire.bus.xlen(STREAM) == committed
+    print(f"{committed} of 360 transactions committed, all published")
 
 
 @pytest.mark.promise(3)
@@ -74,8 +75,11 @@ def test_an_idle_transaction_does_not_stop_the_bus(wire: Wire, settings: Config)
     idle.rollback()
     idle.close_quietly()
 
+    lag_s = wire.primary.value(LAG_P99)
+
     assert wire.bus.xlen(STREAM) == 200
-    assert wire.primary.value(LAG_P99) < 2
+    assert lag_s < 2
+    print(f"relay lag p99 {lag_s * 1000:.0f} ms beside an idle transaction")
 
 
 @pytest.mark.promise(5)
