@@ -7,7 +7,7 @@ by the app.
 import secrets
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import IO, Any
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from flask import Flask, g
@@ -22,12 +22,11 @@ from gateway.confirmation import ConfirmFirst, StepUp
 from gateway.headers import Door, client_address, cookies
 from gateway.limits import Limits
 from gateway.sessions import Session
+from gateway.uploads import Lingering, body_of
 from gateway.upstream import SAFE, Upstream
 
 Environ = dict[str, Any]
 METHODS = (*SAFE, "POST")
-SMALL = 65_536
-BROKEN_OFF = "The upload broke off; please send it again."
 READ_ONLY_HEADER, READ_ONLY_KEY = "X-Exchange-Read-Only", "HTTP_X_EXCHANGE_READ_ONLY"
 
 
@@ -174,7 +173,8 @@ class Gateway:
             else:
                 answer = respond.error_page(refusal.status, refusal.sentence)
             answer = self.app.process_response(answer)
-            return answer(environ, self.own(environ, start_response))
+            shown = answer(environ, self.own(environ, start_response))
+            return Lingering(shown, environ) if isinstance(refusal, TooLarge) else shown
 
     def turn_away(self, environ: Environ, start_response: Callable) -> Iterable[bytes]:
         """No session: to the login page and back, or 401 for a program."""
@@ -201,45 +201,3 @@ def host_name(host: str) -> str:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return ""
-
-
-def body_of(environ: Environ, headers: list[tuple[str, str]]) -> bytes | IO[bytes]:
-    """What the client sends, with its length among the headers: small in one piece, so that it can
-    be sent again; large as it comes.  Raises Refused if it ends early, TooLarge.
-    """
-    is_chunked = not environ.get("CONTENT_LENGTH")
-    length = BODY_MAX + 1 if is_chunked else int(environ["CONTENT_LENGTH"])
-    upload = Upload(environ["wsgi.input"], length)
-    if not is_chunked and length > SMALL:
-        headers.append(("Content-Length", str(length)))
-        return upload  # type: ignore[return-value]
-    content = upload.pull(length)
-    if is_chunked and not upload.left:
-        raise TooLarge("That is too large to be taken.")
-    if not is_chunked and upload.left:
-        raise Refused(BROKEN_OFF)
-    headers.append(("Content-Length", str(len(content))))
-    return content
-
-
-class Upload:
-    """Exactly the promised number of bytes."""
-
-    def __init__(self, source: IO[bytes], length: int) -> None:
-        self.source = source
-        self.left = length
-
-    def read(self, size: int) -> bytes:
-        """The next bytes.  Raises Refused if the client went away before the last one."""
-        chunk = self.pull(min(size, self.left))
-        if not chunk and self.left:
-            raise Refused(BROKEN_OFF)
-        return chunk
-
-    def pull(self, size: int) -> bytes:
-        try:
-            chunk = self.source.read(size)
-        except OSError as error:
-            raise Refused(BROKEN_OFF) from error
-        self.left -= len(chunk)
-        return chunk

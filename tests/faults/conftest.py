@@ -24,18 +24,18 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture
-def ann(stack: Stack) -> Browser:
-    return Browser(stack.url, "ann@example.com")
+def ann(stack: Stack, eventually: Callable[..., Any]) -> Browser:
+    return eventually(lambda: Browser(stack.url, "ann@example.com"))
 
 
 @pytest.fixture
-def bob(stack: Stack) -> Browser:
-    return Browser(stack.url, "bob@example.com")
+def bob(stack: Stack, eventually: Callable[..., Any]) -> Browser:
+    return eventually(lambda: Browser(stack.url, "bob@example.com"))
 
 
 @pytest.fixture
-def fay(stack: Stack) -> Browser:
-    return Browser(stack.url, "fay@example.com")
+def fay(stack: Stack, eventually: Callable[..., Any]) -> Browser:
+    return eventually(lambda: Browser(stack.url, "fay@example.com"))
 
 
 @pytest.fixture
