@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from statistics import median
 from time import perf_counter
 
 import pytest
@@ -91,7 +90,7 @@ def test_the_answer_and_its_time_are_the_same_for_unknown_people(browser, people
 
     known, unknown = zip(*pairs, strict=True)
     assert len({str(answer[1:]) for answer in known + unknown}) == 1
-    assert 0.5 < median(t for t, *_ in known) / median(t for t, *_ in unknown) < 2
+    assert 0.5 < min(t for t, *_ in known) / min(t for t, *_ in unknown) < 2
 
 
 @pytest.mark.promise(38)
