@@ -158,9 +158,13 @@ def differences(history: History, truth: Truth) -> list[str]:
              if not allowed(state, times[title])]  # fmt: skip
     wrong += [f"completion of {task_id} {state}" for task_id, state in history.completed.items()
               if not allowed(state, task_id in done)]  # fmt: skip
+    # Of these tasks only: others may have been dealt anew, at another fee.
+    mine = {task["id"] for task in tasks if task["title"] in history.added}
     for kind in ("deal_fee", "completion_reward"):
-        wrong += [f"{kind} of {task_id} {n} times"
-                  for task_id, n in truth.transfers(kind).items() if n > 1]  # fmt: skip
+        times_of = truth.transfers(kind)
+        wrong += [
+            f"{kind} of {each} {times_of[each]} times" for each in mine if times_of.get(each, 0) > 1
+        ]
     wrong += [f"balance of {row['worker_id']}" for row in truth.accounting.rows(WRONG_BALANCES)]
     return wrong + [f"no effect of {task}" for task in truth.missing()]
 
