@@ -92,7 +92,7 @@ def install_refusals(app: Flask) -> None:
     @app.errorhandler(OperationalError)
     @app.errorhandler(InterfaceError)
     def away(error: Exception) -> Response:
-        log.error("%s %s: %s", request.method, request.path, error)
+        log.error("%s %s: %s", request.method, place(), error)
         for store in app.extensions["exchange-stores"]:
             store.close()
         return respond.error_page(
@@ -112,8 +112,13 @@ def install_refusals(app: Flask) -> None:
     def fault(error: Exception) -> Response:
         if isinstance(error, ValueError) and "NUL" in str(error):  # psycopg2's, of any field
             return respond.error_page(400, "A NUL character cannot be taken; please remove it.")
-        log.exception("%s %s failed", request.method, request.path)
+        log.exception("%s %s failed", request.method, place())
         return respond.error_page(500, "Something went wrong on our side; it has been noted.")
+
+
+def place() -> str:
+    """Which route, without what stands in it: an address may hold somebody's secret."""
+    return request.url_rule.rule if request.url_rule else "an unknown address"
 
 
 def note_commit(response: Response) -> Response:
