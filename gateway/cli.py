@@ -33,15 +33,20 @@ def user() -> None:
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def add(email: str, name: str, role: str, password_stdin: bool) -> None:
     """Give a person access; without a password they are invited to choose one."""
-    from gateway import actions, forms  # not for relays, which start through this module too
+    from gateway import (
+        actions,
+        forms,
+        passwords,
+    )  # not for relays, which start through this module too
 
     settings = config.current()
     service.open(settings)
-    fields = {"email": email, "name": name, "role": role}
+    new = forms.new_user({"email": email, "name": name, "role": role})
     if password_stdin:
-        fields["password"] = sys.stdin.readline().rstrip("\r\n")
-        forms.new_password(fields, email=email, name=name)
-    added = actions.add_user(forms.new_user(fields), now=clock.now())
+        new = new._replace(password=forms.given_password(sys.stdin.readline().rstrip("\r\n")))
+        if weak := passwords.problem(new.password or "", email=email, name=name):
+            click.echo(f"Warning: {weak}", err=True)
+    added = actions.add_user(new, now=clock.now())
     click.echo(added["id"])
     if missing := wait_for_listeners(settings, added["id"]):
         click.echo(f"Warning: {' and '.join(missing)} have not heard of {email} yet.", err=True)

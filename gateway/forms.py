@@ -85,6 +85,14 @@ def new_password(form: Mapping[str, str], *, email: str, name: str) -> str:
     return password
 
 
+def given_password(password: str) -> str:
+    """What whoever has the machine may give somebody, weak or not.  Raises Invalid."""
+    low, high = passwords.GIVEN_MIN, passwords.LENGTH_MAX
+    is_good = low <= len(password) <= high
+    check({"password": None if is_good else f"A password has {low} to {high} characters."})
+    return password
+
+
 def patterns(text: str) -> list[str]:
     """ILIKE patterns of words that all must occur."""
     words = text.replace("\x00", "").split()

@@ -7,6 +7,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 LENGTH_MIN, LENGTH_MAX = 10, 128
+GIVEN_MIN = 8
 RULE = f"A password has {LENGTH_MIN} to {LENGTH_MAX} characters; several words make a good one."
 # zxcvbn's scores: 0 and 1 are what a list of leaked passwords and a few rules find in a million
 # guesses.  It reads no more than 72 characters.

@@ -37,6 +37,16 @@ def test_a_person_is_added_and_everybody_has_heard_of_them(pump, clean):
     assert person["password_hash"].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
+def test_a_weak_password_from_the_terminal_is_warned_of(clean, monkeypatch):
+    monkeypatch.setattr(cli, "WAIT_S", 0)
+
+    result = CliRunner().invoke(main, [*GUS, "--password-stdin"], input="password1\n")
+
+    assert result.exit_code == 0
+    assert "Warning: A password has 10 to 128 characters" in result.stderr
+    assert primary.value("SELECT password_hash IS NOT NULL FROM person")
+
+
 def test_services_that_do_not_listen_are_named(clean, monkeypatch):
     monkeypatch.setattr(cli, "WAIT_S", 0.2)
 
@@ -52,7 +62,7 @@ def test_services_that_do_not_listen_are_named(clean, monkeypatch):
     [
         (["user", "add", "gus", "--name", "Gus", "--role", "worker"], "an e-mail address", 1),
         (["user", "add", "g@x", "--name", "Gus", "--role", "king"], "king", 2),
-        ([*GUS, "--password-stdin"], "10 to 128", 1),
+        ([*GUS, "--password-stdin"], "8 to 128", 1),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(clean, arguments, words, status):
