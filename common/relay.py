@@ -17,14 +17,22 @@ from common.outbox import first_id
 log = logging.getLogger("relay")
 
 BATCH = 1000
+BATCH_BYTES = 8_000_000
 POLL_S = 0.5
 PAUSE_S = 1.0
 TIDY_S = 10.0
 RETENTION = timedelta(days=3)
 HEAL_S = 600.0  # a million kept events take longer than other statements may
 
+# The oldest ones, as many as one short round trip takes; a thousand of a thousand deals are 80 MB.
 TAKE = """
-    SELECT id, envelope FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT %s
+    WITH oldest AS (
+        SELECT id, octet_length(envelope) AS size FROM outbox
+        WHERE published_at IS NULL ORDER BY id LIMIT %s
+    ), taken AS (
+        SELECT id, sum(size) OVER (ORDER BY id) - size AS before FROM oldest
+    )
+    SELECT id, envelope FROM taken JOIN outbox USING (id) WHERE before < %s ORDER BY id
 """
 MARK = """
     UPDATE outbox SET published_at = now(), entry_id = entry
@@ -87,7 +95,7 @@ class Relay:
             if not self.is_chosen():
                 return 0
             count = self.heal()
-            rows = self.primary.rows(TAKE, BATCH)
+            rows = self.primary.rows(TAKE, BATCH, BATCH_BYTES)
             if not rows:
                 return 0
             entry_ids = streams.publish(self.bus, self.stream, [row["envelope"] for row in rows])
@@ -138,7 +146,7 @@ class Relay:
             try:
                 # Each time: a connection lost meanwhile was replaced by one that does not listen.
                 self.primary.execute_sql("LISTEN outbox")
-                if self.run_once() < BATCH:
+                if not self.run_once():
                     self.tidy_sometimes()
                     self.wait()
             except (*LOST, redis.RedisError) as error:

@@ -216,3 +216,15 @@ def test_republishing_says_again_what_was_said_since(wire: Wire) -> None:
         "what": "republished",
         "detail": f"2 events since {since.isoformat()}",
     }
+
+
+def test_a_batch_ends_at_its_size_but_is_never_empty(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.relay.BATCH_BYTES", 1)
+    wire.say(fact(1), fact(2), fact(3))
+
+    published = [wire.relay.run_once() for _ in range(4)]
+
+    assert published == [1, 1, 1, 0]
+    assert wire.bus.xlen(STREAM) == 3
