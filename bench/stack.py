@@ -28,6 +28,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def outer_environment() -> dict[str, str]:
+    """Ours without what is said of any other stack, such as that of a test session."""
+    theirs = ("EXCHANGE_", "GATEWAY_", "MAIL_")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(theirs) and not name.endswith("_URL")
+    }
+
+
 class Stack:
     """`exchange up` on a folder of its own."""
 
@@ -36,8 +46,11 @@ class Stack:
         self.url = f"http://127.0.0.1:{port}"
         self.port = port
         self.output = folder / "up.log"
-        self.env = {**os.environ, "EXCHANGE_STATE": str(folder), "EXCHANGE_DEMO": "0"}
-        self.env["EXCHANGE_PG_SHARED_BUFFERS"] = "512MB"
+        self.env = outer_environment() | {
+            "EXCHANGE_STATE": str(folder),
+            "EXCHANGE_DEMO": "0",
+            "EXCHANGE_PG_SHARED_BUFFERS": "512MB",
+        }
 
     def start(self) -> float:
         """Seconds until the gateway and everything behind it is ready."""

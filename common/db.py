@@ -1,10 +1,9 @@
 """PostgreSQL through peewee: a primary for writing, a replica for reading, deadlines on both."""
 
-import select
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg2
@@ -12,46 +11,19 @@ import psycopg2.extensions
 import psycopg2.extras
 from peewee import InterfaceError, OperationalError, PostgresqlDatabase
 
+from common.deadline import PASSED, deadline, wait
 from common.errors import Away
 
 Row = dict[str, Any]
 
 CONNECT_TIMEOUT_S = 2
-DEADLINE_S = 5.0
+LOOK_S = 2.0
 AWAY_S = 1.0
 LOST = (OperationalError, InterfaceError)
 # Ended by an administrator, by a crash, or the socket was found closed: nothing was done.
 STALE = ("57P01", "57P02", None)
 
-_deadline = threading.local()
-
-
-@contextmanager
-def deadline(seconds: float) -> Iterator[None]:
-    """Each statement of this thread may take `seconds` instead of the usual five."""
-    before = getattr(_deadline, "seconds", DEADLINE_S)
-    _deadline.seconds = seconds
-    try:
-        yield
-    finally:
-        _deadline.seconds = before
-
-
-def _wait(connection: Any) -> None:
-    # A hung server answers neither statement_timeout nor TCP timeouts; only leaving poll() does.
-    end = time.monotonic() + getattr(_deadline, "seconds", DEADLINE_S)
-    while True:
-        state = connection.poll()
-        if state == psycopg2.extensions.POLL_OK:
-            return
-        poller = select.poll()
-        reading = state == psycopg2.extensions.POLL_READ
-        poller.register(connection.fileno(), select.POLLIN if reading else select.POLLOUT)
-        if not poller.poll(max(0.0, end - time.monotonic()) * 1000):
-            raise psycopg2.OperationalError("the server did not answer before the deadline")
-
-
-psycopg2.extensions.set_wait_callback(_wait)
+psycopg2.extensions.set_wait_callback(wait)
 psycopg2.extras.register_uuid()
 
 
@@ -86,7 +58,7 @@ class Server(PostgresqlDatabase):
 
     def _connect(self) -> Any:
         # While one thread finds the server dead the others would queue behind it, two seconds each.
-        if time.monotonic() < self.away_until:
+        if self.is_away:
             raise psycopg2.OperationalError("the server did not answer a moment ago")
         refusal = None
         for host, port in self.hosts:
@@ -137,7 +109,7 @@ class Server(PostgresqlDatabase):
         except LOST as error:
             # Outside a transaction a kept connection may have died long ago; what only reads is
             # simply asked again.
-            is_stale = isinstance(error, InterfaceError) or sqlstate(error) in STALE
+            is_stale = sqlstate(error) in STALE and PASSED not in str(error)
             if self.in_transaction() or not is_stale or not sql.lstrip().startswith("SELECT"):
                 raise
             self.close_quietly()
@@ -166,20 +138,19 @@ class Server(PostgresqlDatabase):
     def stream(self, sql: str, *params: Any, size: int = 2000) -> Iterator[Row]:
         """Rows one by one through a server-side cursor: memory does not grow with the result."""
         with self.atomic():
-            name = "stream"
-            self.execute_sql(f"DECLARE {name} NO SCROLL CURSOR FOR {sql}", params)
-            while batch := self.rows(f"FETCH {size} FROM {name}"):
+            self.execute_sql(f"DECLARE stream NO SCROLL CURSOR FOR {sql}", params)
+            while batch := self.rows(f"FETCH {size} FROM stream"):
                 yield from batch
-            self.execute_sql(f"CLOSE {name}")
+            self.execute_sql("CLOSE stream")
 
 
+@dataclass(frozen=True)
 class Reading:
     """A database to read from and how old what it shows is."""
 
-    def __init__(self, server: Server, as_of: Any, lag_s: float) -> None:
-        self.db = server
-        self.as_of = as_of
-        self.lag_s = lag_s
+    db: Server
+    as_of: datetime
+    lag_s: float
 
     @property
     def age(self) -> Row:
@@ -203,10 +174,7 @@ WAIT_S = 0.3
 
 def look(server: Server, after: str = NO_LSN) -> tuple[Reading, bool]:
     """The server as a Reading, and whether it has replayed up to `after`."""
-    try:
-        found = server.row(AGE, after)
-    except LOST:
-        server.close_quietly()
+    with deadline(LOOK_S):
         found = server.row(AGE, after)
     assert found is not None
     lag_s = (found["moment"] - found["as_of"]).total_seconds()
