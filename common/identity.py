@@ -25,9 +25,6 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     request_id: str
     after: dict[str, str] = {}
 
-    def has_role(self, *roles: str) -> bool:
-        return self.role in roles
-
     @property
     def id(self) -> UUID:
         return self.user_id

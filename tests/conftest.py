@@ -36,9 +36,6 @@ class Person:
     def user_id(self) -> UUID:
         return self.id
 
-    def has_role(self, *roles: str) -> bool:
-        return self.role in roles
-
 
 @dataclass(frozen=True)
 class Cast:

@@ -14,7 +14,7 @@ from common.web import create_app
 from common.web.respond import STATIC
 
 ROOT = STATIC.parents[1]
-LETTERS = ("payout.html", "link.html")
+LETTERS = ("letter.html", "payout.html", "link.html")
 PAGES = [page for page in ROOT.glob("*/templates/**/*.html") if page.name not in LETTERS]
 NOBODY = UUID(int=0)
 UI = '{% import "macros.html" as ui with context %}'
