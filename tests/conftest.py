@@ -21,6 +21,8 @@ from common.stack.servers import Servers
 from common.web import LSN_HEADER
 from common.web.csrf import FIELD, token_for
 
+pytest_plugins = ["tests.promises"]
+
 
 @dataclass(frozen=True)
 class Person:

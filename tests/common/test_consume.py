@@ -16,13 +16,16 @@ from common.events import TaskCompleted
 from common.inbox import EVENT_CHARS_MAX
 from tests.common.wire import GROUP, STREAM, Wire, eventually, fact, running
 from tests.faults.proxy import Proxy
+from tests.promises import Figure
 
 WAITING_LOCKS = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 
 @pytest.mark.promise(8)
 @pytest.mark.parametrize("what", ["group", "stream", "bus"])
-def test_a_group_lost_at_work_is_made_again(wire: Wire, settings: Config, what: str) -> None:
+def test_a_group_lost_at_work_is_made_again(
+    wire: Wire, settings: Config, what: str, figure: Figure
+) -> None:
     lose: dict[str, Callable[[], Any]] = {
         "group": lambda: wire.bus.xgroup_destroy(STREAM, GROUP),
         "stream": lambda: wire.bus.delete(STREAM),
@@ -38,7 +41,7 @@ def test_a_group_lost_at_work_is_made_again(wire: Wire, settings: Config, what: 
         recovered_s = eventually(lambda: len(wire.heard()) >= 100)
 
     assert recovered_s < 10
-    print(f"{what} lost: recovered after {recovered_s:.1f} s")
+    figure("recovered after", recovered_s, "s")
     assert wire.heard() == list(range(100))
 
 
@@ -129,7 +132,7 @@ def fail_on_seven(keep: Callable[[Any], None]) -> Callable[[Sequence[TaskComplet
 
 
 @pytest.mark.promise(12)
-def test_a_poison_event_blocks_nobody(wire: Wire, settings: Config) -> None:
+def test_a_poison_event_blocks_nobody(wire: Wire, settings: Config, figure: Figure) -> None:
     wire.say(*(fact(number) for number in range(20)))
     wire.relay.drain()
     [(_, sample)] = wire.bus.xrange(STREAM, count=1)
@@ -147,7 +150,7 @@ def test_a_poison_event_blocks_nobody(wire: Wire, settings: Config) -> None:
         eventually(lambda: len(wire.dead_letters()) == 7 and not wire.pending(), within_s=15)
 
     assert lag_s < 5
-    print(f"others waited {lag_s:.1f} s at most")
+    figure("others waited at most", lag_s, "s")
     reasons = " ".join(letter["error"] for letter in wire.dead_letters())
     assert "no class reads task.completed/99" in reasons
     assert "characters; an event has 1000000 at most" in reasons

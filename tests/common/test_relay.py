@@ -15,6 +15,7 @@ from common.db import Server
 from common.relay import Relay, backlog, republish
 from tests.common.wire import GROUP, STREAM, Wire, eventually, fact, running
 from tests.faults.proxy import Proxy
+from tests.promises import Figure
 
 LAG_P99 = """
     SELECT percentile_disc(0.99) WITHIN GROUP (ORDER BY
@@ -42,7 +43,7 @@ def write(wire: Wire, numbers: range, seed: int) -> None:
 
 
 @pytest.mark.promise(2)
-def test_late_commits_are_never_skipped(wire: Wire) -> None:
+def test_late_commits_are_never_skipped(wire: Wire, figure: Figure) -> None:
     writers = [
         threading.Thread(target=write, args=(wire, range(n * 100, n * 100 + 60), n))
         for n in range(1, 7)
@@ -58,11 +59,13 @@ def test_late_commits_are_never_skipped(wire: Wire) -> None:
 
     assert 200 < committed < 360
     assert wire.bus.xlen(STREAM) == committed
-    print(f"{committed} of 360 transactions committed, all published")
+    figure("committed and published", committed)
 
 
 @pytest.mark.promise(3)
-def test_an_idle_transaction_does_not_stop_the_bus(wire: Wire, settings: Config) -> None:
+def test_an_idle_transaction_does_not_stop_the_bus(
+    wire: Wire, settings: Config, figure: Figure
+) -> None:
     idle = Server(None)
     idle.open(settings.database_url("tracker"))
     idle.begin()
@@ -79,7 +82,7 @@ def test_an_idle_transaction_does_not_stop_the_bus(wire: Wire, settings: Config)
 
     assert wire.bus.xlen(STREAM) == 200
     assert lag_s < 2
-    print(f"relay lag p99 {lag_s * 1000:.0f} ms beside an idle transaction")
+    figure("relay lag p99", lag_s, "s")
 
 
 @pytest.mark.promise(5)

@@ -14,6 +14,7 @@ import pytest
 from bench.stack import EXCHANGE, Browser, Stack
 from common import stream
 from tests.faults.history import History, Truth, differences, load
+from tests.promises import Figure
 
 TRACKER, ACCOUNTING = stream.name_of("tracker"), "accounting"
 BLOCK = "LOCK TABLE transfer IN EXCLUSIVE MODE"
@@ -81,7 +82,7 @@ def agree(
 
 @pytest.mark.promise(1)
 def test_what_was_committed_is_published_whoever_is_killed(
-    stack: Stack, history: History, truth: Truth, eventually: Callable
+    stack: Stack, history: History, truth: Truth, eventually: Callable, figure: Figure
 ) -> None:
     victims = ["tracker-web/worker"] * 6 + ["tracker-relay"] * 4 + ["tracker-web"] * 2
     random.Random(7).shuffle(victims)
@@ -95,12 +96,13 @@ def test_what_was_committed_is_published_whoever_is_killed(
     healed_s = agree(history, truth, eventually, ended, 60)
 
     assert truth.unpublished() == 0
-    print(f"{len(history.added)} adds, {history.count('unknown')} unknown, quiet {healed_s:.1f} s")
+    figure("outcomes unknown to clients", history.count("unknown"))
+    figure("quiet after", healed_s, "s")
 
 
 @pytest.mark.promise(6)
 def test_a_bus_killed_under_load_loses_nothing(
-    stack: Stack, history: History, truth: Truth, eventually: Callable
+    stack: Stack, history: History, truth: Truth, eventually: Callable, figure: Figure
 ) -> None:
     with load(stack, history, "bus killed") as clients:
         for _ in range(3):
@@ -110,7 +112,7 @@ def test_a_bus_killed_under_load_loses_nothing(
             eventually(lambda: back(stack, "valkey"))
     healed_s = agree(history, truth, eventually, died, 60)
 
-    print(f"{len(history.added)} adds, quiet after {healed_s:.1f} s")
+    figure("quiet after", healed_s, "s")
 
 
 def truncate(stack: Stack, _: Truth) -> None:
@@ -132,7 +134,7 @@ LOSSES: dict[str, Callable[[Stack, Truth], Any]] = {
 @pytest.mark.promise(7)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_lost_data_of_the_bus_heals_by_itself(
-    loss: str, stack: Stack, history: History, truth: Truth, eventually: Callable
+    loss: str, stack: Stack, history: History, truth: Truth, eventually: Callable, figure: Figure
 ) -> None:
     with load(stack, history, loss) as clients:
         clients.wait_for(20)
@@ -144,12 +146,12 @@ def test_lost_data_of_the_bus_heals_by_itself(
     healed_s = agree(history, truth, eventually, lost, 60)
 
     assert healed_s < 60
-    print(f"{len(history.added)} adds, healed after {healed_s:.1f} s")
+    figure("healed after", healed_s, "s")
 
 
 @pytest.mark.promise(7)
 def test_an_idle_bus_heals_too(
-    stack: Stack, history: History, truth: Truth, ann: Browser, eventually: Callable
+    stack: Stack, history: History, truth: Truth, ann: Browser, eventually: Callable, figure: Figure
 ) -> None:
     with frozen(stack, "accounting-consume"):
         for number in range(20):
@@ -160,7 +162,7 @@ def test_an_idle_bus_heals_too(
     healed_s = agree(history, truth, eventually, lost, 60)
 
     assert healed_s < 60
-    print(f"healed after {healed_s:.1f} s")
+    figure("healed after", healed_s, "s")
 
 
 @contextmanager
@@ -179,7 +181,7 @@ def left_pending(
 
 @pytest.mark.promise(10)
 def test_a_dead_consumers_work_is_taken_over(
-    stack: Stack, history: History, truth: Truth, ann: Browser, eventually: Callable
+    stack: Stack, history: History, truth: Truth, ann: Browser, eventually: Callable, figure: Figure
 ) -> None:
     with left_pending("left by a dead consumer", history, truth, ann, eventually):
         killed(stack, "accounting-consume")
@@ -187,7 +189,7 @@ def test_a_dead_consumers_work_is_taken_over(
     redone_s = agree(history, truth, eventually, died, 20)
 
     assert redone_s < 15
-    print(f"redone after {redone_s:.1f} s")
+    figure("redone after", redone_s, "s")
 
 
 @pytest.fixture
@@ -213,6 +215,7 @@ def test_a_frozen_consumers_work_is_taken_over_and_it_wakes_safely(
     ann: Browser,
     another_consumer: Callable[[], None],
     eventually: Callable,
+    figure: Figure,
 ) -> None:
     def owner(entry_id: str) -> str:
         found = truth.bus.xpending_range(TRACKER, ACCOUNTING, entry_id, entry_id, 1)
@@ -229,4 +232,4 @@ def test_a_frozen_consumers_work_is_taken_over_and_it_wakes_safely(
     woken = time.monotonic()
 
     settled_s = agree(history, truth, eventually, woken, 30)
-    print(f"settled {settled_s:.1f} s after waking")
+    figure("settled after waking", settled_s, "s")
