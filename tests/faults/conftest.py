@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bench.stack import Browser, Stack, running
+from tests.faults.history import History, Truth
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +37,18 @@ def bob(stack: Stack, eventually: Callable[..., Any]) -> Browser:
 @pytest.fixture
 def fay(stack: Stack, eventually: Callable[..., Any]) -> Browser:
     return eventually(lambda: Browser(stack.url, "fay@example.com"))
+
+
+@pytest.fixture
+def truth(stack: Stack) -> Iterator[Truth]:
+    made = Truth(stack)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def history() -> History:
+    return History()
 
 
 @pytest.fixture

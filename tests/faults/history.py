@@ -5,7 +5,7 @@ import threading
 import time
 import urllib.error
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -146,6 +146,19 @@ class Truth:
         for server in self.servers.values():
             server.close_quietly()
         self.bus.close()
+
+
+def agree(
+    history: History, truth: Truth, eventually: Callable[..., Any], since: float, within_s: float
+) -> float:
+    """Seconds from `since` until everything said had had its effect; and nothing differs from the
+    history.
+    """
+    eventually(lambda: truth.is_quiet() and not truth.missing(), within_s)
+    took_s = time.monotonic() - since
+    assert differences(history, truth) == []
+    assert history.count("ok") > 0
+    return took_s
 
 
 def differences(history: History, truth: Truth) -> list[str]:

@@ -2,27 +2,18 @@
 
 import time
 import urllib.error
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 
 from bench.stack import Browser, Stack
+from tests.faults.faults import stopped
 
 PAGES = {
     "bob": ["/tasks", "/tasks?assignee=me&status=all", "/tasks.csv", "/earnings", "/account"],
     "ann": ["/tasks?q=lamp", "/reassignments", "/reassignments/new", "/tasks/new"],
     "fay": ["/analytics", "/accounting", "/payout-runs", "/users", "/mail", "/events"],
 }
-
-
-@contextmanager
-def stopped(stack: Stack, name: str) -> Iterator[None]:
-    stack.run("server", "stop", name)
-    try:
-        yield
-    finally:
-        stack.run("server", "start", name)
 
 
 def refusal(ask: Callable[[], object]) -> urllib.error.HTTPError:

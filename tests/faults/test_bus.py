@@ -1,83 +1,22 @@
 """No fact is lost on its way, and none has its effect twice, whatever is killed or wiped."""
 
 import random
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
-from bench.stack import EXCHANGE, Browser, Stack
+from bench.stack import Browser, Stack
 from common import stream
-from tests.faults.history import History, Truth, differences, load
+from tests.faults.faults import another, back, frozen, killed
+from tests.faults.history import History, Truth, agree, load
 from tests.promises import Figure
 
 TRACKER, ACCOUNTING = stream.name_of("tracker"), "accounting"
 BLOCK = "LOCK TABLE transfer IN EXCLUSIVE MODE"
-
-
-@pytest.fixture
-def truth(stack: Stack) -> Iterator[Truth]:
-    made = Truth(stack)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def history() -> History:
-    return History()
-
-
-def process(stack: Stack, name: str) -> psutil.Process:
-    """The process of that name.  Raises LookupError while there is none."""
-    status = stack.status()
-    for child in status["processes"] + status["servers"]:
-        if child["name"] == name and child["alive"]:
-            return psutil.Process(child["pid"])
-    raise LookupError(name)
-
-
-def killed(stack: Stack, name: str) -> int:
-    """The pid of what was killed; of web, `worker` is one below the process itself."""
-    name, _, part = name.partition("/")
-    found = process(stack, name)
-    victim = random.choice(found.children()) if part else found
-    victim.kill()
-    return victim.pid
-
-
-def back(stack: Stack, name: str) -> bool:
-    try:
-        return process(stack, name).is_running()
-    except LookupError:
-        return False
-
-
-@contextmanager
-def frozen(stack: Stack, name: str) -> Iterator[None]:
-    found = process(stack, name)
-    found.suspend()
-    try:
-        yield
-    finally:
-        found.resume()
-
-
-def agree(
-    history: History, truth: Truth, eventually: Callable[..., Any], since: float, within_s: float
-) -> float:
-    """Seconds from `since` until everything said had had its effect; and nothing differs from the
-    history.
-    """
-    eventually(lambda: truth.is_quiet() and not truth.missing(), within_s)
-    took_s = time.monotonic() - since
-    assert differences(history, truth) == []
-    assert history.count("ok") > 0
-    return took_s
 
 
 @pytest.mark.promise(1)
@@ -192,28 +131,12 @@ def test_a_dead_consumers_work_is_taken_over(
     figure("redone after", redone_s, "s")
 
 
-@pytest.fixture
-def another_consumer(stack: Stack) -> Iterator[Callable[[], None]]:
-    """A second `accounting-consume`, when called for."""
-    started: list[subprocess.Popen] = []
-
-    def start() -> None:
-        command = [EXCHANGE, "accounting", "consume"]
-        started.append(subprocess.Popen(command, env=stack.env, stderr=subprocess.DEVNULL))
-
-    yield start
-    for consumer in started:
-        consumer.terminate()
-        consumer.wait(30)
-
-
 @pytest.mark.promise(11)
 def test_a_frozen_consumers_work_is_taken_over_and_it_wakes_safely(
     stack: Stack,
     history: History,
     truth: Truth,
     ann: Browser,
-    another_consumer: Callable[[], None],
     eventually: Callable,
     figure: Figure,
 ) -> None:
@@ -221,15 +144,13 @@ def test_a_frozen_consumers_work_is_taken_over_and_it_wakes_safely(
         found = truth.bus.xpending_range(TRACKER, ACCOUNTING, entry_id, entry_id, 1)
         return found[0]["consumer"] if found else "nobody"
 
-    asleep = process(stack, "accounting-consume")
-    with left_pending("left by a frozen consumer", history, truth, ann, eventually) as entry:
-        asleep.suspend()
-    try:
-        another_consumer()
-        eventually(lambda: owner(entry["message_id"]) != entry["consumer"])
-    finally:
-        asleep.resume()
-    woken = time.monotonic()
+    with ExitStack() as second:
+        with ExitStack() as sleep:
+            with left_pending("left by a frozen consumer", history, truth, ann, eventually) as left:
+                sleep.enter_context(frozen(stack, "accounting-consume"))
+            second.enter_context(another(stack, "accounting consume"))
+            eventually(lambda: owner(left["message_id"]) != left["consumer"])
+        woken = time.monotonic()
+        settled_s = agree(history, truth, eventually, woken, 30)
 
-    settled_s = agree(history, truth, eventually, woken, 30)
     figure("settled after waking", settled_s, "s")
