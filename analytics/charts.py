@@ -1,8 +1,11 @@
 """Charts as SVG files of their own: no script, colours for light and dark."""
 
+from collections.abc import Sequence
+from datetime import date
 from xml.etree import ElementTree
 
 import pygal
+from flask import Response
 from pygal.style import Style
 
 from common.db import Row
@@ -18,36 +21,62 @@ STYLE = Style(
     guide_stroke_color="#8a8f9855",
     major_guide_stroke_color="#8a8f9888",
     font_family="system-ui, sans-serif",
-    colors=(GREEN, RED, BLUE),
+    colors=(GREEN, RED, BLUE, GREY),
     opacity=".85",
     opacity_hover="1",
 )
 LABELS_MAX = 8
 BARS_MAX = 62
-SERIES = (("Fees", "fees_cents"), ("Rewards", "rewards_cents"), ("Company", "company_cents"))
+COMPANY = (("Fees", "fees_cents"), ("Rewards", "rewards_cents"), ("Company", "company_cents"))
+EARNINGS = (
+    ("Rewards", "rewards_cents"),
+    ("Fees", "fees_cents"),
+    ("Balance at the end", "balance_cents"),
+)
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+Series = Sequence[tuple[str, str]]
 
 
-def company(days: list[Row]) -> bytes:
-    """Fees, rewards and what the company made of them, day by day from left to right."""
-    kind = pygal.Bar if len(days) <= BARS_MAX else pygal.Line
+def company(days: list[Row], before: list[Row]) -> bytes:
+    """Fees, rewards and what the company made of them, day by day from left to right, with what it
+    made on as many days before.
+    """
+    chart = by_day([row["day"] for row in days], COMPANY, days)
+    chart.add("Company, the period before", [row["company_cents"] / 100 for row in before])
+    return drawn(chart)
+
+
+def earnings(days: list[Row]) -> bytes:
+    """A person's rewards, fees and balance, day by day from left to right."""
+    return drawn(by_day([row["since"] for row in days], EARNINGS, days, height=300))
+
+
+def by_day(labels: list[date], series: Series, rows: list[Row], height: int = 360) -> pygal.Graph:
+    kind = pygal.Bar if len(labels) <= BARS_MAX else pygal.Line
     chart = kind(
         style=STYLE,
         js=[],
         width=960,
-        height=360,
+        height=height,
         margin=12,
         show_dots=False,
         show_minor_x_labels=False,
         truncate_label=-1,
+        truncate_legend=-1,
         legend_at_bottom=True,
-        legend_at_bottom_columns=len(SERIES),
+        legend_at_bottom_columns=4,
         value_formatter="{:,.0f}".format,
         no_data_text="No business day in this period",
     )
-    chart.x_labels = [f"{row['day']:%d %b %Y}" for row in days]
-    chart.x_labels_major = chart.x_labels[:: -(-len(days) // LABELS_MAX) or 1]
-    for title, name in SERIES:
-        chart.add(title, [row[name] / 100 for row in days])
+    chart.x_labels = [f"{day:%d %b %Y}" for day in labels]
+    chart.x_labels_major = chart.x_labels[:: -(-len(labels) // LABELS_MAX) or 1]
+    for title, name in series:
+        chart.add(title, [row[name] / 100 for row in rows])
+    return chart
+
+
+def drawn(chart: pygal.Graph) -> bytes:
     return without_script(chart.render_tree())
 
 
@@ -56,3 +85,10 @@ def without_script(tree: ElementTree.Element) -> bytes:
         for script in [child for child in parent if child.tag == "script"]:
             parent.remove(script)
     return ElementTree.tostring(tree)
+
+
+def answer(svg: bytes) -> Response:
+    """The chart as a file that may load and run nothing."""
+    found = Response(svg, mimetype="image/svg+xml")
+    found.headers["Content-Security-Policy"] = POLICY
+    return found

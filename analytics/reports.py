@@ -1,4 +1,4 @@
-"""What accounting's books say: every function one SELECT on totals, days or one person's rows."""
+"""What accounting's books say: every function one SELECT on days or balances."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -9,20 +9,8 @@ from analytics.period import Period
 from common.db import Row, Server
 
 DEFAULT_DAYS = 30
+FIRST = UUID(int=0)
 
-SUMMARY = """
-    WITH open AS (SELECT max(day) AS day FROM report_days WHERE state = 'open')
-    SELECT open.day,
-           coalesce((SELECT balance_cents FROM report_balances WHERE worker_id = %s), 0)
-               AS balance_cents,
-           coalesce((SELECT rewards_cents - fees_cents FROM report_totals
-                     WHERE worker_id = %s AND report_totals.day = open.day), 0) AS today_cents
-    FROM open
-"""
-TRANSFERS = """
-    SELECT id, kind, signed_cents AS amount_cents, day, posted_at, task_id
-    FROM report_transfers WHERE worker_id = %s
-"""
 DAYS = """
     SELECT day, state, fees_cents - rewards_cents AS company_cents, fees_cents, rewards_cents,
            paid_cents AS payouts_cents, workers_in_minus
@@ -30,6 +18,12 @@ DAYS = """
 """
 BALANCES = """
     SELECT worker_id, balance_cents FROM report_balances WHERE worker_id = ANY(%s::uuid[])
+"""
+IN_MINUS = """
+    SELECT worker_id AS id, balance_cents FROM report_balances
+    WHERE balance_cents < 0 AND (carried_cents >= 0 OR NOT %s)
+      AND (balance_cents, worker_id) > (coalesce(%s, -9e18::bigint), %s)
+    ORDER BY balance_cents, worker_id LIMIT %s
 """
 # Each day with its dearest task: one step down an index a day.
 DASHBOARD = """
@@ -51,35 +45,6 @@ DASHBOARD = """
 """
 
 
-def summary(db: Server, worker_id: UUID) -> Row:
-    """`{"balance_cents", "day", "today_cents"}`; zeros for somebody never dealt to."""
-    found = db.row(SUMMARY, worker_id, worker_id)
-    assert found
-    return found
-
-
-def filtered(worker_id: UUID, kind: str | None, period: Period) -> tuple[str, list[Any]]:
-    tests = {"kind = %s": kind, "day >= %s": period.since, "day <= %s": period.until}
-    given = {test: value for test, value in tests.items() if value}
-    return " AND ".join([TRANSFERS, *given]), [worker_id, *given.values()]
-
-
-def transfers(
-    db: Server, worker_id: UUID, kind: str | None, period: Period, before: Any, limit: int
-) -> list[Row]:
-    """The person's transfers older than the key, newest first, signed as the person sees them."""
-    sql, values = filtered(worker_id, kind, period)
-    if before:
-        sql, values = f"{sql} AND id < %s", [*values, before[0]]
-    return db.rows(f"{sql} ORDER BY id DESC LIMIT %s", *values, limit)
-
-
-def every_transfer(db: Server, worker_id: UUID, kind: str | None, period: Period) -> Iterator[Row]:
-    """All of them that match, newest first."""
-    sql, values = filtered(worker_id, kind, period)
-    return db.stream(f"{sql} ORDER BY id DESC", *values)
-
-
 def days(db: Server, before: Any, limit: int) -> list[Row]:
     """The company's days older than the key, newest first."""
     return db.rows(DAYS, before and before[0], limit)
@@ -98,6 +63,13 @@ def balances(db: Server, ids: list[UUID]) -> dict[UUID, int]:
     """`{person_id: cents}` of those who were ever dealt to."""
     found = db.rows(BALANCES, [str(each) for each in ids])
     return {row["worker_id"]: row["balance_cents"] for row in found}
+
+
+def in_minus(db: Server, newly: bool, after: Any, limit: int) -> list[Row]:
+    """Whose balance is below zero, the lowest first, behind the key; `newly`: those for whom it was
+    not when the last day closed.
+    """
+    return db.rows(IN_MINUS, newly, *(after or (None, FIRST)), limit)
 
 
 def dashboard(db: Server, period: Period) -> list[Row]:

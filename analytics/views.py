@@ -84,7 +84,7 @@ def flat(day: Row) -> Row:
 def chart() -> Response:
     require("admin")
     rows = reports.dashboard(reading(sources["accounting"]).db, Period.read(request.args))
-    svg = charts.company([row for row in reversed(rows) if row["is_asked"]])
+    svg = charts.company([row for row in reversed(rows) if row["is_asked"]], [])
     answer = Response(svg, mimetype="image/svg+xml")
     answer.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
     return answer

@@ -40,6 +40,12 @@ def link_with(**changes: Any) -> str:
     return request.path + ("?" + urlencode(kept) if kept else "")
 
 
+def csv_link(path: str) -> str:
+    """The table at this path, of everything this page's query asks for."""
+    kept = {name: value for name, value in request.args.items() if value and name != "cursor"}
+    return path + ("?" + urlencode(kept) if kept else "")
+
+
 def install(app: Flask, settings: Config) -> None:
     currency = settings.currency
 
@@ -49,9 +55,17 @@ def install(app: Flask, settings: Config) -> None:
     def weekday(day: date) -> str:
         return day.strftime("%a %d %b %Y")
 
-    app.jinja_env.filters.update(cents=cents, when=when, weekday=weekday, count=count_text)
+    def month(day: date) -> str:
+        return day.strftime("%B %Y")
+
+    app.jinja_env.filters.update(
+        cents=cents, when=when, weekday=weekday, month=month, count=count_text
+    )
     app.jinja_env.globals.update(
-        static_url=static_url, link_with=link_with, form_key=lambda: secrets.token_urlsafe(16)
+        static_url=static_url,
+        link_with=link_with,
+        csv_link=csv_link,
+        form_key=lambda: secrets.token_urlsafe(16),
     )
 
     @app.context_processor

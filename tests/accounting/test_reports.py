@@ -26,9 +26,10 @@ from tests.accounting.conftest import (
 DAY = timedelta(days=1)
 COLUMNS = {
     "report_transfers": "id worker_id kind amount_cents signed_cents day occurred_at posted_at"
-    " task_id run_id reverses_id",
+    " task_id run_id reverses_id cause debit credit reason",
     "report_totals": "worker_id day fees_cents rewards_cents payouts_cents carried_cents",
-    "report_balances": "worker_id balance_cents",
+    "report_balances": "worker_id balance_cents carried_cents",
+    "report_prices": "task_id fee_cents reward_cents seed priced_at",
     "report_days": "day state fees_cents rewards_cents paid_cents workers_in_minus",
     "report_rewards": "day amount_cents posted_at task_id",
     "report_dead_letters": "id stream entry_id event error deliveries at",

@@ -37,7 +37,8 @@ def test_money_is_signed_as_the_person_sees_it(cast, client, bobs_day):
     }
     newest = facts["transfers"][0]
     assert newest["kind"] == "completion_reward"
-    assert set(newest) == {"id", "kind", "amount_cents", "day", "posted_at", "task"}
+    named = {"id", "kind", "amount_cents", "day", "posted_at", "task"}
+    assert set(newest) == named | {"after_cents"}
     assert newest["task"]["id"] == str(swept)
 
 
