@@ -1,5 +1,5 @@
 # What people and machines do with a checkout.  Variables: PORT and STATE for `run`, ARGS for pytest,
-# FULL=1 for `bench`, PYTHON to name another Python for a fresh .venv.
+# FULL=1 for `bench`, MINUTES, SEED and ROUND for `soak`, PYTHON to name another Python for a fresh .venv.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,7 +8,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-emit-find-links --no-header $(addprefix requirements/,base.in build.in)
 DEVELOP := $(addprefix requirements/,stack.in dev.in)
 
-.PHONY: run test faults bench check lint types format lock clean
+.PHONY: run test faults soak bench check lint types format lock clean
 
 # `exec` and `--with-parent`: whatever ends make ends everything.
 run: .venv/dev
@@ -20,6 +20,10 @@ test: .venv/dev
 # pytest's 5: there was no test.
 faults: .venv/dev
 	$(BIN)/pytest tests/faults $(ARGS) || test $$? = 5
+
+soak: .venv/dev
+	$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(ROUND),--round $(ROUND))
 
 bench: .venv/bench
 	$(BIN)/python -m bench $(if $(FULL),--full)
