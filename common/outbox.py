@@ -22,7 +22,14 @@ ENVELOPE = """
     )::text
 """
 
+# NOTIFY makes commits wait for each other, in all databases of the server: only a relay that sleeps
+# is woken.
+WAKE = """
+    SELECT pg_notify('outbox', '')
+    WHERE NOT EXISTS (SELECT FROM stream_state WHERE awake_until > clock_timestamp())
+"""
 ADD = f"""
+    WITH added AS (
     INSERT INTO outbox (id, type, envelope)
     SELECT id, type, {
     ENVELOPE.format(
@@ -37,6 +44,7 @@ ADD = f"""
     FROM (SELECT new_id() AS id, type, subject, schema, data
           FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])
                WITH ORDINALITY AS fact (type, subject, schema, data, n) ORDER BY n) AS facts
+    ) {WAKE}
 """
 
 
@@ -67,8 +75,7 @@ class Outbox:
             raise RuntimeError("a fact is added in the transaction of the change it tells of")
         columns = [list(column) for column in zip(*facts, strict=True)]
         self.primary.run(ADD, self.source, trace.get(), *columns)
-        self.notify()
 
     def notify(self) -> None:
         """A hint for the relay, delivered at commit; its poll is the rule."""
-        self.primary.execute_sql("NOTIFY outbox")
+        self.primary.execute_sql(WAKE)

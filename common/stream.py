@@ -43,7 +43,8 @@ def connect(url: str, timeout_s: float = 5.0) -> redis.Redis:
 
 def publish(bus: redis.Redis, stream: str, texts: Sequence[str]) -> list[str]:
     """One entry each, in order, in one round trip; returns their ids."""
-    with bus.pipeline(transaction=False) as pipe:
+    # As one transaction, or a consumer that waits would be given the first entry alone.
+    with bus.pipeline(transaction=True) as pipe:
         for text in texts:
             pipe.xadd(stream, {FIELD: text})
         return pipe.execute()

@@ -11,7 +11,7 @@ from uuid import UUID
 from common.db import Row
 from common.errors import Conflict, NotFound
 from tracker.facts import DEALT_FACTS, moment_text
-from tracker.models import DEALT_TO, WORKERS, dealing, deals_held, primary, roster
+from tracker.models import DEALT_TO, WORKERS, dealing, deals_held, outbox, primary, roster
 
 SIZE = 5000
 
@@ -153,7 +153,7 @@ def advance(run: Row, *, now: datetime, size: int) -> None:
     found = primary.execute_sql(END_OF_BATCH, values).fetchone()
     if found:
         primary.execute_sql(DEAL, {**values, "last_id": found[0]})
-        primary.execute_sql("NOTIFY outbox")
+        outbox.notify()
     if not found or found[0] == run["upper_id"]:
         primary.run(FINISH + HERE, now, run["id"])
 

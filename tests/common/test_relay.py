@@ -91,7 +91,7 @@ def test_a_lost_reply_of_publishing_is_harmless(
 ) -> None:
     relay = Relay("tests", wire.primary, stream.connect(network.url), [GROUP])
     consumer = wire.make_consumer(settings, wire.keep)
-    network.drop_reply("XADD")
+    network.drop_reply("EXEC")
 
     with running(relay, consumer):
         wire.say(*(fact(number) for number in range(100)))

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
-NOTHING = (b"*-1\r\n", b"$-1\r\n", b"_\r\n")
+# Nothing was there, or no answer yet: what a transaction does comes with its EXEC.
+NOTHING = (b"*-1\r\n", b"$-1\r\n", b"_\r\n", b"+QUEUED\r\n")
 # PostgreSQL's simple queries: a letter, the length from here on, the text, a zero.
 BEGIN, COMMIT = b"Q\0\0\0\x0aBEGIN\0", b"Q\0\0\0\x0bCOMMIT\0"
 
@@ -64,7 +65,7 @@ class Proxy:
                         if self.is_unheard and self.cuts(said):
                             return
                         server.sendall(data)
-                    elif data not in NOTHING and self.cuts(said):
+                    elif not data.endswith(NOTHING) and self.cuts(said):
                         return
                     else:
                         client.sendall(data)
