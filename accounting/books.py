@@ -10,6 +10,10 @@ from common import clock
 SHARED = "SELECT pg_advisory_xact_lock_shared(hashtext('books'))"
 ALONE = "SELECT pg_advisory_xact_lock(hashtext('books'))"
 
+# After a lock in the same round trip, yet a statement of its own: the day is read as of when the
+# lock was granted.
+OPEN_DAY = "SELECT day FROM business_day WHERE state = 'open'"
+
 OPEN = """
     INSERT INTO business_day (day, state, opened_at) VALUES (%s, 'open', %s) ON CONFLICT DO NOTHING
 """
@@ -22,15 +26,12 @@ REOPEN = """
 
 def share(now: datetime) -> date:
     """The open day; it stays open until the transaction around this ends."""
-    # The lock is a statement of its own: the day must be read as of when it was granted.
-    primary.execute_sql(SHARED)
-    return open_day(now)
+    return open_day(now, SHARED)
 
 
 def take(now: datetime) -> date:
     """The open day; nobody else posts or closes until the transaction around this ends."""
-    primary.execute_sql(ALONE)
-    return open_day(now)
+    return open_day(now, ALONE)
 
 
 def today(now: datetime) -> date:
@@ -38,9 +39,9 @@ def today(now: datetime) -> date:
     return clock.day_of(now, Agreed.terms.zone)
 
 
-def open_day(now: datetime) -> date:
-    """The open day; books never opened are opened for today."""
-    found = primary.value("SELECT day FROM business_day WHERE state = 'open'")
+def open_day(now: datetime, lock: str) -> date:
+    """The open day, read under the lock; books never opened are opened for today."""
+    found = primary.value(f"{lock}; {OPEN_DAY}")
     return found or open_books(today(now), now=now)
 
 
@@ -50,7 +51,7 @@ def open_books(day: date, *, now: datetime) -> date:
         primary.run(REOPEN, day, now)
         if not primary.value("SELECT EXISTS (SELECT FROM business_day)"):
             primary.run(OPEN, day, now)
-    return primary.value("SELECT day FROM business_day WHERE state = 'open'")
+    return primary.value(OPEN_DAY)
 
 
 def prepare() -> None:

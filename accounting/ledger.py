@@ -99,7 +99,10 @@ WITHDRAW = f"""
     INSERT INTO withdrawal SELECT * FROM {WITHDRAWALS} ORDER BY task_id ON CONFLICT DO NOTHING
 """
 
+# Batches of several kinds come here more than once in a transaction; one after the other, two of
+# them never wait for each other's rows in a circle.
 TOTAL = """
+    SELECT pg_advisory_xact_lock(hashtext('totals'));
     WITH moved AS (
         SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[])
             AS moved (worker_id, fees_cents, rewards_cents, payouts_cents)
@@ -202,7 +205,4 @@ def add_to_totals(day: date, moved: Moved) -> None:
         [moved[worker_id, kind] for worker_id in workers]
         for kind in ("deal_fee", "completion_reward", "payout")
     ]
-    # Batches of several kinds come here more than once in a transaction; one after the other, two
-    # of them never wait for each other's rows in a circle.
-    primary.execute_sql("SELECT pg_advisory_xact_lock(hashtext('totals'))")
     primary.run(TOTAL, uuids(workers), *cents, day)

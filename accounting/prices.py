@@ -12,6 +12,13 @@ from common.events import TasksPriced
 PRICES_MAX = 1000
 T = TypeVar("T")
 
+# Two who price the same tasks in another order would wait for each other for ever: one at a time,
+# under the lock that orders totals, since a batch of several kinds comes to both by turns.
+ALONE = """
+    SELECT pg_advisory_xact_lock(hashtext('totals')) WHERE EXISTS (
+        SELECT FROM unnest(%s::uuid[]) AS heard (task_id)
+        WHERE NOT EXISTS (SELECT FROM price WHERE price.task_id = heard.task_id))
+"""
 DRAW = """
     WITH unheard AS (
         SELECT DISTINCT task_id FROM unnest(%s::uuid[]) AS heard (task_id)
@@ -35,9 +42,12 @@ def uuids(ids: Iterable[UUID]) -> str:
 
 def price_tasks(task_ids: Sequence[UUID], *, seed: bytes, now: datetime) -> None:
     """Every one of the tasks has its price for ever; those new to us are published."""
+    heard = uuids(task_ids)
+    if primary.row(ALONE, heard) is None:
+        return
     (fee, fee_max), (reward, reward_max) = Agreed.terms.fees, Agreed.terms.rewards
     ranges = fee, fee_max - fee + 1, reward, reward_max - reward + 1
-    cursor = primary.execute_sql(DRAW, (uuids(task_ids), seed, now, *ranges))
+    cursor = primary.execute_sql(DRAW, (heard, seed, now, *ranges))
     outbox.add_all(TasksPriced(prices=part) for part in parts(cursor.fetchall(), PRICES_MAX))
 
 
