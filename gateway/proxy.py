@@ -26,6 +26,7 @@ from gateway.uploads import Lingering, body_of
 from gateway.upstream import SAFE, Upstream
 
 Environ = dict[str, Any]
+LONG_S = 60.0
 METHODS = (*SAFE, "POST")
 READ_ONLY_HEADER, READ_ONLY_KEY = "X-Exchange-Read-Only", "HTTP_X_EXCHANGE_READ_ONLY"
 
@@ -42,9 +43,12 @@ class Gateway:
         self.own_pages = app.wsgi_app
         self.door = door
         self.signer = Signer(settings.secret_keys)
+        most = max(2, settings.integer("WEB_THREADS", 8) // 2)
         self.upstreams = {
-            name: Upstream(name, settings.service_url(name)) for name in routes.SERVICES
+            name: Upstream(name, settings.service_url(name), most) for name in routes.SERVICES
         }
+        tracker = self.upstreams["tracker"]
+        self.patient = Upstream(tracker.service, tracker.url, most // 2, LONG_S)
         url = urlsplit(settings.public_url)
         self.scheme = url.scheme
         self.origin = f"{url.scheme}://{url.netloc}"
@@ -141,7 +145,8 @@ class Gateway:
         body = None if method in SAFE else body_of(environ, headers)
         target = routes.target_of(environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
         try:
-            answer, content = self.upstreams[owner].ask(method, target, headers, body)
+            upstream = self.patient if routes.LONG.fullmatch(target) else self.upstreams[owner]
+            answer, content = upstream.ask(method, target, headers, body)
         except Refused as refusal:
             trail.note_request(caller, method, environ["PATH_INFO"], refusal.status)
             raise

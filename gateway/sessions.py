@@ -2,13 +2,13 @@
 
 import hashlib
 import secrets
-import time
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 from common.db import LOST, Row, Server, deadline
 from common.errors import Away
+from gateway.breaker import Breaker
 from gateway.models import primary, replica
 
 IDLE = timedelta(hours=12)
@@ -16,7 +16,6 @@ LIFE = timedelta(days=7)
 LIFE_S = int(LIFE.total_seconds())
 TOUCH = timedelta(minutes=1)
 LOOK_S = 2.0
-AWAY_S = 3.0
 TOKEN_LENGTH = 43
 
 FIND = """
@@ -71,32 +70,18 @@ def find(token: str, now: datetime) -> Session | None:
     return found
 
 
-class Watch:
-    """Whether the primary is worth asking.  While it is away one thread at a time finds out."""
-
-    again_at = 0.0
-
-    def may_ask(self) -> bool:
-        moment = time.monotonic()
-        if primary.is_away or moment < self.again_at:
-            return False
-        if self.again_at:
-            self.again_at = moment + AWAY_S
-        return True
-
-
-watch = Watch()
+breaker = Breaker(failures_max=1, away_s=3.0)
 
 
 def look(params: tuple) -> tuple[Row | None, bool]:
     """The row, and whether it is the replica that gave it."""
-    if watch.may_ask():
+    if not primary.is_away and breaker.may_ask():
         try:
             row = ask(primary, params)
-            watch.again_at = 0.0
+            breaker.answered()
             return row, False
         except LOST:
-            watch.again_at = time.monotonic() + AWAY_S
+            breaker.failed()
     try:
         return ask(replica, params), True
     except LOST as error:

@@ -1,4 +1,6 @@
-"""A service's web as the gateway sees it: kept connections, deadlines, one careful retry."""
+"""A service's web as the gateway sees it: kept connections, deadlines, one careful retry, and no
+more of its threads than a share.
+"""
 
 import http.client
 import select
@@ -6,17 +8,24 @@ import socket
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
 from typing import IO, Any
 from urllib.parse import urlsplit
 
 from common.errors import Away, Refused
+from gateway.breaker import Breaker
 
 CONNECT_S = 2.0
-READ_S = 30.0
+ANSWER_S = 8.0  # a statement of theirs has 5 s
+LOOK_S = 1.0
+PLACE_S = 1.0
 IDLE_S = 60.0  # the services keep theirs for 75 s
 CHUNK = 65_536
 SAFE = ("GET", "HEAD")
 BROKEN = (BrokenPipeError, ConnectionResetError)
+BAD = (OSError, http.client.HTTPException)
+OK = 200
 
 PARTS = {
     "tracker": "The part that keeps the tasks",
@@ -48,7 +57,7 @@ Headers = list[tuple[str, str]]
 class Connection(http.client.HTTPConnection):
     """A connection to a host and port, or to a unix socket."""
 
-    def __init__(self, url: str, connect_s: float = CONNECT_S, read_s: float = READ_S) -> None:
+    def __init__(self, url: str, connect_s: float, read_s: float) -> None:
         self.path = url.removeprefix("unix:") if url.startswith("unix:") else None
         super().__init__("service" if self.path else urlsplit(url).netloc, timeout=connect_s)
         self.connect_s, self.read_s = connect_s, read_s
@@ -120,12 +129,17 @@ Answer = tuple[http.client.HTTPResponse, list[bytes] | Body]
 
 
 class Upstream:
-    """One service."""
+    """One service.  It holds no more than `places` threads of this process while it answers, and
+    for a moment only once it has stopped answering; the others are for its neighbours.
+    """
 
-    def __init__(self, service: str, url: str) -> None:
+    def __init__(self, service: str, url: str, places: int, answer_s: float = ANSWER_S) -> None:
         self.service = service
         self.url = url
+        self.answer_s = answer_s
         self.idle: deque[Connection] = deque()
+        self.places = BoundedSemaphore(places)
+        self.breaker = Breaker(failures_max=3, away_s=2.0)
 
     def kept(self) -> Connection | None:
         """The connection used last, if one is still good."""
@@ -152,25 +166,66 @@ class Upstream:
         """The service's answer.  Sent again only if the first cannot have been taken, or asking
         twice is harmless.  Raises Away, Garbled, Slow.
         """
-        if (body is None or isinstance(body, bytes)) and (link := self.kept()):
+        with self.place():
+            if (body is None or isinstance(body, bytes)) and (link := self.kept()):
+                try:
+                    return self.exchange(link, method, target, headers, body)
+                except Unsent:
+                    pass
+                except Garbled:
+                    if method not in SAFE:
+                        raise
             try:
-                return self.exchange(link, method, target, headers, body)
-            except Unsent:
-                pass
-            except Garbled:
-                if method not in SAFE:
-                    raise
+                return self.exchange(self.fresh(), method, target, headers, body)
+            except Unsent as error:
+                raise self.away() from error
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """One of the places is ours.  Raises Away if none is free soon, at once if the service is
+        known to hang.
+        """
+        if self.breaker.is_open:
+            self.find_out()
+        if not self.places.acquire(timeout=PLACE_S):
+            self.breaker.failed()
+            raise self.away("busy")
         try:
-            return self.exchange(self.fresh(), method, target, headers, body)
-        except Unsent as error:
+            yield
+            self.breaker.answered()
+        except Slow:
+            self.breaker.failed()
+            raise
+        finally:
+            self.places.release()
+
+    def find_out(self) -> None:
+        """The service lives again.  Raises Away if not; nobody's form is what it is tried with."""
+        try:
+            if self.breaker.may_ask() and self.look("/healthz")[0] == OK:
+                return self.breaker.answered()
+        except BAD as error:
             raise self.away() from error
+        raise self.away()
+
+    def look(self, path: str) -> tuple[int, bytes]:
+        """The status and text of an answer that takes no time.  Raises one of BAD."""
+        link = Connection(self.url, LOOK_S, LOOK_S)
+        try:
+            link.request("GET", path)
+            answer = link.getresponse()
+            return answer.status, answer.read(CHUNK)
+        finally:
+            link.close()
 
     def fresh(self) -> Connection:
-        link = Connection(self.url)
+        link = Connection(self.url, CONNECT_S, self.answer_s)
         try:
             link.connect()
         except OSError as error:
             link.close()
+            if isinstance(error, TimeoutError):
+                self.breaker.failed()
             raise self.away() from error
         return link
 
@@ -181,7 +236,7 @@ class Upstream:
             link.close()
             if isinstance(error, TimeoutError):
                 raise Slow(f"{self.name} takes too long to answer.{doubt(method)}") from error
-            if isinstance(error, OSError | http.client.HTTPException):
+            if isinstance(error, BAD):
                 raise Garbled(f"{self.name} broke off its answer.{doubt(method)}") from error
             raise
 
@@ -194,8 +249,8 @@ class Upstream:
         self.keep(link, answer)
         return answer, [content]
 
-    def away(self) -> Away:
-        return Away(f"{self.name} is away just now; please try again in a moment.")
+    def away(self, how: str = "away") -> Away:
+        return Away(f"{self.name} is {how} just now; please try again in a moment.")
 
     @property
     def name(self) -> str:

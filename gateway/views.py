@@ -1,6 +1,5 @@
 """The way in and out, and whether everything is there."""
 
-import http.client
 from concurrent.futures import ThreadPoolExecutor
 
 from flask import Blueprint, Response, g, request
@@ -14,7 +13,7 @@ from common.web import health, respond
 from gateway import actions, domain, outside, routes, sessions
 from gateway.models import store
 from gateway.outside import gateway, keep
-from gateway.upstream import Connection, Upstream
+from gateway.upstream import BAD, OK, Upstream
 
 bp = Blueprint("gateway", __name__)
 
@@ -94,13 +93,8 @@ def is_signed_in() -> bool:
 
 def service_state(upstream: Upstream) -> object:
     """`ok`, or what the service says it lacks, or why it says nothing."""
-    link = Connection(upstream.url, connect_s=1, read_s=1)
     try:
-        link.request("GET", "/readyz")
-        answer = link.getresponse()
-        text = answer.read(65_536)
-        return "ok" if answer.status == 200 else msgjson.decode(text)
-    except (OSError, http.client.HTTPException, DecodeError) as error:
+        status, text = upstream.look("/readyz")
+        return "ok" if status == OK else msgjson.decode(text)
+    except (*BAD, DecodeError) as error:
         return str(error) or type(error).__name__
-    finally:
-        link.close()

@@ -1,7 +1,6 @@
 """What passes the gateway, in which shape, and what people see when a service is away."""
 
 import re
-import socket
 import time
 from dataclasses import replace
 from urllib.parse import unquote
@@ -10,7 +9,6 @@ import pytest
 
 from common.config import Config
 from common.identity import Signer
-from gateway import upstream as upstreams
 from gateway.app import create_app
 from gateway.headers import Door
 from gateway.models import primary
@@ -238,81 +236,6 @@ def test_an_answer_that_breaks_off_does_not_look_whole(bob, upstream):
         list(answer.iter_encoded())
 
 
-def test_connections_are_kept(bob, upstream):
-    for _ in range(5):
-        bob.get("/tasks")
-
-    assert upstream.connections == 1
-
-
-def closing(handler):
-    """Answers once, and then closes without having said so."""
-    reply(handler)
-    handler.close_connection = True
-
-
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_kept_connection_that_was_closed_is_replaced(bob, upstream, method):
-    upstream.answer = closing
-    bob.get("/tasks")
-    time.sleep(0.05)
-
-    answer = bob.open(method, "/tasks")
-
-    assert answer.status_code == 200
-    assert [asked[0] for asked in upstream.asked] == ["GET", method]
-
-
-def dropping(handler):
-    """Takes the request and hangs up."""
-    handler.close_connection = True
-
-
-@pytest.mark.parametrize(("method", "times"), [("GET", 2), ("POST", 1)])
-def test_only_what_is_harmless_is_asked_twice(bob, upstream, method, times):
-    bob.get("/tasks")
-    upstream.asked.clear()
-    upstream.answer = dropping
-
-    answer = bob.open(method, "/tasks")
-
-    assert answer.status_code == 502
-    assert len(upstream.asked) == times
-    assert ("may have been done" in answer.json["error"]) is (method == "POST")
-
-
-def test_a_service_that_is_away_is_named(bob, upstream):
-    upstream.shutdown()
-    upstream.server_close()
-
-    as_json, as_page = bob.get("/payout-runs"), bob.get("/payout-runs", html=True)
-
-    assert (as_json.status_code, as_page.status_code) == (503, 503)
-    assert as_json.headers["Retry-After"] == "5"
-    assert "The part that moves the money is away" in as_json.json["error"]
-    assert as_json.json["error"] in as_page.text
-
-
-def test_a_service_that_takes_too_long_is_not_waited_for(bob, upstream, monkeypatch):
-    def slow(handler):
-        time.sleep(0.5)
-        reply(handler)
-
-    upstream.answer = slow
-    monkeypatch.setattr(upstreams.Connection.__init__, "__defaults__", (2.0, 0.1))
-
-    answer = bob.get("/tasks")
-
-    assert answer.status_code == 504
-    assert "keeps the tasks takes too long" in answer.json["error"]
-
-
-def test_an_answer_that_is_no_http_is_a_bad_one(bob, upstream):
-    upstream.answer = lambda handler: handler.wfile.write(b"what?\r\n\r\n")
-
-    assert bob.get("/tasks").status_code == 502
-
-
 def writing(handler):
     reply(handler, ("X-Exchange-Lsn", "tracker=0/16B3748"))
 
@@ -440,45 +363,3 @@ def test_the_door_knows_its_names(settings):
     door = Door(settings)
 
     assert (door.session, door.login, door.seen) == ("session", "login", "seen")
-
-
-def test_a_service_behind_a_unix_socket_is_reached(bob, tmp_path):
-    path = str(tmp_path / "web.sock")
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
-    listener.listen()
-    link = upstreams.Connection(f"unix:{path}")
-    link.connect()
-    there, _ = listener.accept()
-
-    link.send_request("GET", "/healthz", [], None)
-
-    assert there.recv(100).startswith(b"GET /healthz HTTP/1.1\r\n")
-    for each in (link, there, listener):
-        each.close()
-
-
-def test_readiness_is_told_in_full_to_those_signed_in(bob, browser, upstream):
-    upstream.answer = lambda handler: reply(handler, text='{"status": "ok"}')
-
-    inside, outside = bob.get("/readyz"), browser().get("/readyz")
-
-    assert (inside.status_code, outside.status_code) == (200, 200)
-    assert outside.json == {"status": "ok"}
-    assert inside.json["dependencies"] == {
-        "gateway-primary": "ok",
-        "gateway-replica": "ok",
-        "bus": "ok",
-        **dict.fromkeys(("tracker", "accounting", "analytics", "mailer"), "ok"),
-    }
-
-
-def test_it_is_not_ready_while_a_service_is_away(bob, browser, upstream):
-    upstream.shutdown()
-    upstream.server_close()
-
-    inside, outside = bob.get("/readyz"), browser().get("/readyz")
-
-    assert (inside.status_code, outside.status_code) == (503, 503)
-    assert outside.json == {"status": "not ready"}
-    assert "refused" in inside.json["dependencies"]["tracker"]

@@ -253,7 +253,7 @@ def test_when_the_primary_is_back_everything_can_be_changed_again(
     bob = as_person(people.bob)
     replayed()
     with monkeypatch.context() as patch:
-        patch.setattr(sessions, "AWAY_S", 0)
+        patch.setattr(sessions.breaker, "away_s", 0)
         patch.setattr(primary, "row", lost)
         assert bob.get("/account").status_code == 200
 
@@ -264,14 +264,6 @@ def test_when_the_primary_is_back_everything_can_be_changed_again(
 
 def lost(*_):
     raise OperationalError("gone")
-
-
-def test_one_thread_at_a_time_asks_a_primary_that_was_away(monkeypatch):
-    monkeypatch.setattr(sessions.watch, "again_at", 1e-9)
-
-    allowed = [sessions.watch.may_ask() for _ in range(3)]
-
-    assert allowed == [True, False, False]
 
 
 def test_with_both_servers_away_the_page_says_so(as_person, people, monkeypatch):
