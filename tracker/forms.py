@@ -8,7 +8,7 @@ from uuid import UUID
 from common.errors import Invalid
 from tracker import domain
 from tracker.domain import Draft
-from tracker.tasks import Filter
+from tracker.tasks import ORDERS, Filter
 
 STATUSES = ("open", "done", "withdrawn", "all")
 WORDS_MAX = 10
@@ -80,7 +80,11 @@ def task_filter(args: Mapping[str, str], *, me: UUID) -> tuple[Filter, dict[str,
     except ValueError:
         problems["assignee"] = "There is no such person; these are everybody's tasks."
         assignee_id = None
-    return Filter(status, assignee_id, tuple(words[:WORDS_MAX])), problems
+    order = args.get("sort") or "newest"
+    if order not in ORDERS:
+        problems["sort"] = "There is no such order; these are the newest first."
+        order = "newest"
+    return Filter(status, assignee_id, tuple(words[:WORDS_MAX]), order), problems
 
 
 def person_id(text: str, me: UUID) -> UUID | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from common import people
@@ -35,11 +35,14 @@ TASK = """
 
 @dataclass(frozen=True)
 class Filter:
-    """Which tasks: of a status or `all`, of one assignee or anybody, with all of these words."""
+    """Which tasks: of a status or `all`, of one assignee or anybody, with all of these words; and
+    in what order.
+    """
 
     status: str = "open"
     assignee_id: UUID | None = None
     words: tuple[str, ...] = ()
+    order: str = "newest"
 
     def where(self) -> tuple[str, list[Any]]:
         """The condition and its parameters."""
@@ -62,14 +65,38 @@ def escaped(word: str) -> str:
     return word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
 
 
-def page(db: Server, wanted: Filter, after: UUID | None, limit: int) -> list[Row]:
-    """Up to `limit` tasks, the newest first, those older than `after`."""
+class Order(NamedTuple):
+    """How a list goes on, and the key of its rows."""
+
+    by: str
+    behind: str
+    key: dict[str, type]
+
+
+# A task without a price has no place among those that have one; it has one within seconds.
+ORDERS = {
+    "newest": Order("standing.task_id DESC", "standing.task_id < %s", {"id": UUID}),
+    "oldest": Order("standing.task_id", "standing.task_id > %s", {"id": UUID}),
+    "reward": Order(
+        "reward_cents DESC, price.task_id DESC",
+        "(reward_cents, price.task_id) < (%s, %s)",
+        {"reward_cents": int, "id": UUID},
+    ),
+}
+
+
+def page(db: Server, wanted: Filter, after: Sequence[Any] | None, limit: int) -> list[Row]:
+    """Up to `limit` tasks in their order, those behind the key `after`."""
     where, params = wanted.where()
+    order = ORDERS[wanted.order]
+    if wanted.order == "reward":
+        where += " AND reward_cents IS NOT NULL"
     if after:
-        where += " AND standing.task_id < %s"
-        params.append(after)
-    sql = f"{TASK} WHERE {where} ORDER BY standing.task_id DESC LIMIT %s"
-    return dressed(db, db.rows(sql, *params, limit))
+        where += f" AND {order.behind}"
+        params += after
+    return dressed(
+        db, db.rows(f"{TASK} WHERE {where} ORDER BY {order.by} LIMIT %s", *params, limit)
+    )
 
 
 def count(db: Server, wanted: Filter, limit: int) -> int:
@@ -129,7 +156,8 @@ EDITS = "SELECT edited_at, edited_by FROM edit WHERE task_id = %s ORDER BY edite
 
 
 def history(db: Server, task: Row) -> list[Row]:
-    """What happened to the task, the oldest first.  Its deals are not stored: they are drawn again
+    """What happened to the task, the oldest first, with what it cost or paid the person who had the
+    task then (None: nothing, or not priced yet).  Its deals are not stored: they are drawn again
     from the seeds and rosters of the runs that reached it.
     """
     edits = db.rows(EDITS, task["id"])
@@ -138,6 +166,10 @@ def history(db: Server, task: Row) -> list[Row]:
     if task["ended_at"]:
         what = "completed" if task["status"] == "done" else "withdrawn"
         found.append(entry(task["ended_at"], what, task["ended_by"]))
+    fee, reward = task["fee_cents"], task["reward_cents"]
+    costs = {"completed": reward, "withdrawn": fee, "edited": None}
+    for each in found:
+        each["amount_cents"] = costs.get(each["what"], fee and -fee)
     ids = [each[key] for each in found for key in ("by", "assignee") if each[key]]
     names = people.names(db, ids)
     for each in found:

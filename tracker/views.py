@@ -7,7 +7,7 @@ from typing import IO, Any
 from urllib.parse import quote
 from uuid import UUID
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, current_app, g, request
 
 from common import chance, clock, people
 from common.db import Row, deadline
@@ -15,12 +15,14 @@ from common.errors import Invalid, TooLarge
 from common.web import forms as web_forms
 from common.web import look_up, paging, reading, require, respond
 from tracker import actions, domain, forms, importing, tasks
-from tracker.models import primary, store
+from tracker.marks import marked
+from tracker.models import DEALT_TO, primary, store
 from tracker.run_views import bp as reassignments
 
 bp = Blueprint("tracker", __name__)
 BLUEPRINTS = (bp, reassignments)
 
+SHOWN = 10
 FILE_MAX = 20 * 1024 * 1024
 IMPORT_S = 50
 REPORT = "SELECT result FROM form_result WHERE user_id = %s AND form_key = %s"
@@ -34,15 +36,15 @@ def at(task_id: UUID) -> str:
 def index() -> Response:
     wanted, problems = asked_filter()
     found = reading(store)
-    key = paging.asked(UUID)
-    rows = tasks.page(found.db, wanted, key[0] if key else None, paging.SIZE + 1)
-    shown, following = paging.cut(rows)
+    key = tasks.ORDERS[wanted.order].key
+    rows = tasks.page(found.db, wanted, paging.asked(*key.values()), paging.SIZE + 1)
+    shown, following = paging.cut(rows, key=list(key))
     facts = {"tasks": shown, "next": following, **found.age}
     if respond.wants_json():
         return respond.json(facts)
     extra: dict[str, Any] = {"wanted": wanted, "problems": problems}
     extra["count"] = tasks.count(found.db, wanted, paging.COUNT_MAX + 1)
-    extra["words"] = " ".join(wanted.words)
+    extra |= {"words": " ".join(wanted.words), "marked": marked}
     if wanted.assignee_id:
         known = people.names(found.db, [wanted.assignee_id])
         extra["assignee"] = people.reference(wanted.assignee_id, known)
@@ -148,6 +150,8 @@ def import_file() -> Response:
     require("manager", "admin")
     file = uploaded()
     key = request.form.get(web_forms.KEY) or secrets.token_urlsafe(16)
+    if request.form.get("dry_run"):
+        return respond.page("tracker/import.html", tried(file), has_report=False)
     with deadline(IMPORT_S):
         report, is_new = web_forms.once(primary, lambda: imported(file), key)
     refused = len(report["refused"])
@@ -166,6 +170,23 @@ def uploaded() -> IO[bytes]:
         raise TooLarge("The file has more than 20 MB; `exchange import` takes any size.")
     upload.stream.seek(0)
     return upload.stream
+
+
+def tried(file: IO[bytes]) -> Row:
+    """What importing the file would do, and what that would cost; nothing is done."""
+    report = importing.Report()
+    drafts = list(chain.from_iterable(importing.batches(file, report)))
+    low, high = (100 * units * len(drafts) for units in current_app.config["EXCHANGE"].fee_range)
+    people_count = reading(store).db.value(f"SELECT count(*) FROM person WHERE {DEALT_TO}")
+    first = [{"title": draft.title, "jira_id": draft.jira_id} for draft in drafts[:SHOWN]]
+    return {
+        "added": 0,
+        "refused": report.refused,
+        "would_add": len(drafts),
+        "first": first,
+        "workers": people_count,
+        "fees_cents": {"least": low, "most": high},
+    }
 
 
 def imported(file: IO[bytes]) -> Row:

@@ -49,9 +49,30 @@
   };
   doc.addEventListener("visibilitychange", () => all(doc, live)[0] && refresh(0));
 
+  // A button with data-into="id" shows its answer's part of that id here; a chosen file stays.
+  const into = async (form, button) => {
+    button.disabled = true;
+    try {
+      const body = new FormData(form, button);
+      const answer = await fetch(form.action, { method: "post", body });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const part = page.getElementById(button.dataset.into);
+      const problem = page.querySelector(".problem");
+      doc.querySelector(".problem")?.remove();
+      if (problem) doc.querySelector("main").prepend(problem);
+      doc.getElementById(button.dataset.into).replaceChildren(...(part?.childNodes ?? []));
+    } finally {
+      button.disabled = false;
+    }
+  };
+
   doc.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.method !== "post") return;
+    if (event.submitter?.dataset.into) {
+      event.preventDefault();
+      return into(form, event.submitter);
+    }
     if (form.dataset.sent) return event.preventDefault();
     form.dataset.sent = "yes";
     // Later, since the browser sends no disabled button.

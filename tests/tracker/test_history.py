@@ -5,9 +5,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
+from common.events import TasksPriced
 from tests.conftest import Cast
 from tests.tracker.conftest import NOW, added, asked, held, holder, many, work
-from tracker import actions, runs, tasks
+from tracker import actions, handlers, runs, tasks
 from tracker.domain import Draft
 from tracker.models import primary
 
@@ -43,6 +44,22 @@ def test_a_life_is_told_from_the_first_deal_to_the_end(cast: Cast) -> None:
     assert [each["by"]["name"] for each in history[:3]] == ["Bob", "Bob", "Ann"]
     assert history[3]["by"]["id"] == second
     assert history[2]["run_id"] == run_id
+
+
+def test_each_step_says_what_it_cost_or_paid(cast: Cast) -> None:
+    done, withdrawn, unpriced = added(cast.bob), added(cast.bob), added(cast.bob)
+    handlers.learn_prices([TasksPriced(prices=[(done, 1200, 3400), (withdrawn, 1500, 2000)])])
+    asked(cast.ann, 1)
+    work(1)
+    actions.complete_task(done, by=holder(done), now=NOW + timedelta(minutes=3))
+    actions.withdraw_task(withdrawn, by=cast.ann.id, now=NOW + timedelta(minutes=3))
+
+    def amounts(task_id: UUID) -> list[int | None]:
+        return [each["amount_cents"] for each in tasks.one(primary, task_id)["history"]]
+
+    assert amounts(done) == [-1200, -1200, 3400]
+    assert amounts(withdrawn) == [-1500, -1500, 1500]
+    assert amounts(unpriced) == [None, None]
 
 
 def test_runs_stay_in_their_order_when_clocks_do_not(cast: Cast) -> None:

@@ -123,6 +123,27 @@ def test_a_file_is_imported_through_the_page(cast: Cast, client: Callable[..., C
     assert primary.value("SELECT count(*) FROM task") == 4
 
 
+def test_a_file_can_be_tried_before(
+    cast: Cast, client: Callable[..., Client], replayed: Callable[[], None]
+) -> None:
+    ann = client("tracker", cast.ann)
+    replayed()
+
+    def sent(html: bool) -> Any:
+        file = (io.BytesIO(b"title\n[SHOP-1] - Sweep\nDust\n\x07\n"), "tasks.csv")
+        return ann.post("/tasks/import", {"file": file, "dry_run": "true"}, html=html)
+
+    facts, page = sent(html=False), sent(html=True)
+
+    assert (facts.status_code, page.status_code) == (200, 200)
+    assert (facts.json["would_add"], facts.json["added"], facts.json["workers"]) == (2, 0, 3)
+    assert [row["row"] for row in facts.json["refused"]] == [3]
+    assert facts.json["fees_cents"] == {"least": 2000, "most": 4000}
+    assert facts.json["first"][0] == {"title": "Sweep", "jira_id": "SHOP-1"}
+    assert "Nothing was added." in page.text
+    assert primary.value("SELECT count(*) FROM task") == 0
+
+
 def test_bad_files_and_people_are_refused(cast: Cast, client: Callable[..., Client]) -> None:
     ann, bob = client("tracker", cast.ann), client("tracker", cast.bob)
 

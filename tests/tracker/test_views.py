@@ -109,7 +109,45 @@ def test_the_list_is_paged_by_key_newest_first(cast: Cast, see: Any) -> None:
     assert found == [str(each) for each in reversed(task_ids)]
 
 
-@pytest.mark.parametrize("query", ["status=lost", "assignee=nobody", "q=" + "+".join("a" * 11)])
+def test_the_order_is_in_the_address(
+    cast: Cast, client: SignIn, replayed: Callable[[], None]
+) -> None:
+    task_ids = many(60, cast.ann)
+    prices = [(task, 1000, 2000 + 100 * (n % 20)) for n, task in enumerate(task_ids)]
+    handlers.learn_prices([TasksPriced(prices=prices)])
+    unpriced = added(cast.ann)
+    replayed()
+    bob = client("tracker", cast.bob)
+
+    def walk(order: str) -> list[Any]:
+        found, path = [], f"/tasks?sort={order}"
+        while path:
+            facts = bob.get(path).json
+            found += facts["tasks"]
+            path = facts["next"] and f"/tasks?sort={order}&cursor={facts['next']}"
+        return found
+
+    oldest, dearest = walk("oldest"), walk("reward")
+    assert [task["id"] for task in oldest] == [str(each) for each in [*task_ids, unpriced]]
+    keys = [(task["reward_cents"], task["id"]) for task in dearest]
+    assert keys == sorted(keys, reverse=True)
+    assert len(set(keys)) == 60
+    assert 'aria-sort="descending"' in bob.get("/tasks?sort=reward", html=True).text
+
+
+def test_words_found_are_marked(cast: Cast, client: SignIn, replayed: Callable[[], None]) -> None:
+    added(cast.ann, "<b>Straße</b> 7", jira_id="STR-7")
+    replayed()
+
+    text = client("tracker", cast.bob).get("/tasks?q=STRASSE+7", html=True).text
+
+    assert "&lt;b&gt;<mark>Straße</mark>&lt;/b&gt; <mark>7</mark>" in text
+    assert "STR-<mark>7</mark>" in text
+
+
+@pytest.mark.parametrize(
+    "query", ["sort=up", "status=lost", "assignee=nobody", "q=" + "+".join("a" * 11)]
+)
 def test_a_filter_that_means_nothing_is_explained(cast: Cast, client: SignIn, query: str) -> None:
     added(cast.ann)
     bob = client("tracker", cast.bob)
