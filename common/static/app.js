@@ -51,9 +51,9 @@
 
   // A button with data-into="id" shows its answer's part of that id here; a chosen file stays.
   const into = async (form, button) => {
+    const body = new FormData(form, button); // before the button is disabled, or it is left out
     button.disabled = true;
     try {
-      const body = new FormData(form, button);
       const answer = await fetch(form.action, { method: "post", body });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const part = page.getElementById(button.dataset.into);
