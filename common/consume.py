@@ -4,13 +4,16 @@ import logging
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import redis
 
-from common import clock
+from common import clock, figures
+from common import log as logs
 from common import stream as streams
 from common.db import LOST, Server
 from common.events.base import Envelope, Event, Unreadable
@@ -73,6 +76,24 @@ def made_at(entry: Entry | None) -> datetime | None:
     return made if made and made.tzinfo else None
 
 
+@contextmanager
+def following(envelopes: Sequence[Envelope]) -> Iterator[None]:
+    """What is logged and said meanwhile is of the trace which all the events have, if they do."""
+    traces = {envelope.traceparent for envelope in envelopes}
+    token = logs.trace.set(traces.pop() if len(traces) == 1 else None)
+    try:
+        yield
+    finally:
+        logs.trace.reset(token)
+
+
+def ids_of(envelopes: Sequence[Envelope]) -> dict[str, Any]:
+    """What a log line has to say of them, so that each is found by its id or its trace's."""
+    traces = {logs.trace_id(envelope.traceparent) for envelope in envelopes} - {""}
+    ids = [str(envelope.id) for envelope in envelopes]
+    return {"events": ids, "traces": sorted(traces) if len(traces) > 1 else None}
+
+
 class Consumer:
     """One member of a service's consumer group."""
 
@@ -102,9 +123,23 @@ class Consumer:
         mine = [envelope for envelope in envelopes if envelope.type in self.wanted]
         if not mine:
             return
-        with self.primary.atomic():
-            for handler, events in by_kind(self.handlers, self.inbox.first_times(mine)):
-                handler(events)
+        began = time.perf_counter()
+        with following(mine):
+            with self.primary.atomic():
+                new = self.inbox.first_times(mine)
+                for handler, events in by_kind(self.handlers, new):
+                    handler(events)
+            self.tell(new, time.perf_counter() - began)
+
+    def tell(self, handled: Sequence[Envelope], seconds: float) -> None:
+        """The figures and the log have these events, committed just now."""
+        if not handled:
+            return
+        figures.done().batches.labels(self.group).observe(seconds)
+        for kind, count in Counter(envelope.type for envelope in handled).items():
+            figures.done().handled.labels(self.group, kind).inc(count)
+        if log.isEnabledFor(logging.INFO):
+            log.info("%d handled", len(handled), extra=ids_of(handled))
 
     def take_all(self, entries: Sequence[Entry]) -> None:
         for part in portions(entries):
@@ -135,6 +170,7 @@ class Consumer:
     def refuse(self, entry: Entry, error: Exception) -> None:
         """Left pending for another try; buried when it has had enough of them or cannot be read."""
         tries = streams.deliveries(self.bus, self.group, entry)
+        figures.done().failed.labels(self.group).inc()
         log.error("%s %s failed (%d): %s", entry.stream, entry.id, tries, error, exc_info=error)
         if tries >= DELIVERIES_MAX or isinstance(error, Unreadable):
             self.inbox.bury(entry, error, tries)

@@ -9,7 +9,8 @@ import redis
 from rq import Queue, Worker
 from rq_scheduler import Scheduler
 
-from common import config
+from common import config, figures
+from common import log as logs
 from common.service import Service, services
 
 log = logging.getLogger("jobs")
@@ -39,6 +40,14 @@ def wake(service: str, function: str) -> None:
         log.warning("%s will start with the next tick: %s", function, error)
 
 
+class TimedWorker(Worker):
+    """Times its jobs where they are waited for: the process that runs one ends with it."""
+
+    def execute_job(self, job: Any, queue: Any) -> None:
+        with figures.done().jobs.labels(queue.name).time():
+            super().execute_job(job, queue)
+
+
 def work(service: Service, settings: config.Config) -> None:
     """One worker on the service's one queue; a worker on several can lose a popped job."""
     assert service.store
@@ -46,7 +55,9 @@ def work(service: Service, settings: config.Config) -> None:
     while True:
         try:
             connection = connect(settings.queue_url)
-            worker = Worker([Queue(service.name, connection=connection)], connection=connection)
+            worker = TimedWorker(
+                [Queue(service.name, connection=connection)], connection=connection
+            )
             worker.work(logging_level="WARNING")
             return
         except redis.RedisError as error:
@@ -79,6 +90,7 @@ class TickScheduler(Scheduler):
 
 def schedule(settings: config.Config) -> None:
     """Wakes the services' jobs until told to stop; two of these do no harm."""
+    logs.begin(settings, "schedule")
     while True:
         try:
             TickScheduler(connection=connect(settings.queue_url), interval=SCHEDULE_POLL_S).run()

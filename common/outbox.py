@@ -1,16 +1,14 @@
 """The fact is committed with the change it tells of; the relay publishes it later."""
 
-import contextvars
 from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
+from common import log
 from common.db import Server
 from common.events.base import Event
-
-trace: contextvars.ContextVar[str | None] = contextvars.ContextVar("traceparent", default=None)
 
 # The envelope is put together by the database, so that facts made there by the million take the
 # same way as a single one made in Python.
@@ -74,7 +72,7 @@ class Outbox:
         if not self.primary.in_transaction():
             raise RuntimeError("a fact is added in the transaction of the change it tells of")
         columns = [list(column) for column in zip(*facts, strict=True)]
-        self.primary.run(ADD, self.source, trace.get(), *columns)
+        self.primary.run(ADD, self.source, log.trace.get(), *columns)
 
     def notify(self) -> None:
         """A hint for the relay, delivered at commit; its poll is the rule."""

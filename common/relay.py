@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import redis
 
-from common import clock
+from common import clock, figures
 from common import stream as streams
 from common.db import LOST, Server, deadline
 from common.loop import Stop
@@ -86,6 +86,7 @@ class Relay:
         groups: Sequence[str],
         retention: timedelta = RETENTION,
     ) -> None:
+        self.service = service
         self.stream = streams.name_of(service)
         self.primary = primary
         self.bus = bus
@@ -113,6 +114,7 @@ class Relay:
             held = count + len(rows)
             self.primary.run(REMEMBER, self.stream, entry_ids[-1], held, AWAKE_S)
             self.awake_until = time.monotonic() + AWAKE_S + POLL_S
+        figures.done().published.labels(self.service).inc(len(rows))
         return len(rows)
 
     def is_chosen(self) -> bool:

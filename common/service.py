@@ -5,8 +5,6 @@ by the process that wants it.
 """
 
 import importlib
-import logging
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +16,7 @@ from typing import Any
 
 import click
 
-from common import config, stream
+from common import config, figures, log, stream
 from common.consume import Consumer
 from common.db import Store, deadline
 from common.loop import Stop
@@ -52,6 +50,8 @@ class Service:
     tick_s: int = 60
     connect: Callable[[config.Config], None] | None = None
     demo: str = ""
+    traced: str = ""  # SQL: when and what stands here of the request `id` or of any of `ids`
+    gauges: tuple[figures.Gauge, ...] = ()
     commands: tuple[click.Command, ...] = field(default=())
 
     @property
@@ -103,23 +103,24 @@ class Service:
                 )
         return group
 
-    def begin(self) -> config.Config:
-        logging.basicConfig(
-            level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
-        )
+    def begin(self, kind: str) -> config.Config:
         settings = config.current()
+        log.begin(settings, f"{self.name}-{kind}")
         self.open(settings)
+        if kind != "web":  # gunicorn listens for its workers
+            types = [each.type for each in load(self.handlers)] if kind == "consume" else []
+            figures.listen(settings, self.name, kind, types)
         return settings
 
     def run_web(self) -> None:
-        settings = self.begin()
+        settings = self.begin("web")
         load("common.web.serve:serve")(self.name, load(self.app), settings)
 
     def run_relay(self) -> None:
-        self.relay(self.begin()).run(Stop().on_signals())
+        self.relay(self.begin("relay")).run(Stop().on_signals())
 
     def run_consumer(self) -> None:
-        settings = self.begin()
+        settings = self.begin("consume")
         stop = Stop().on_signals()
         if self.beside:
             work = load(self.beside)(settings)
@@ -128,7 +129,7 @@ class Service:
             run_to_the_end(self.consumer(settings), stop)
 
     def run_worker(self) -> None:
-        settings = self.begin()
+        settings = self.begin("work")
         load("common.jobs:work")(self, settings)
 
 

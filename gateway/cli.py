@@ -74,11 +74,17 @@ def lacks(bus: redis.Redis, group: str, entry_id: str) -> bool:
     return bool(bus.xpending_range(name, group, entry_id, entry_id, 1))
 
 
+TRACED = """
+    SELECT at, concat_ws(' ', what, object, status) FROM audit
+    WHERE request_id = %(id)s AND %(ids)s::uuid[] IS NOT NULL
+"""
+
 service = Service(
     name="gateway",
     app="gateway.app:create_app",
     store=store,
     has_relay=True,
     demo="gateway.demo:play",
+    traced=TRACED,
     commands=(user,),
 )

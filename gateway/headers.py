@@ -80,6 +80,14 @@ def client_address(environ: dict[str, Any], proxies: int) -> str:
         return connected
 
 
+def follow(environ: dict[str, Any], request_id: str) -> str:
+    """The traceparent of this request from here on: the client's if it is one, else of our own."""
+    trace = str(environ.get("HTTP_TRACEPARENT", ""))
+    if not TRACE.fullmatch(trace):
+        trace = environ["HTTP_TRACEPARENT"] = f"00-{request_id}-{secrets.token_hex(8)}-01"
+    return trace
+
+
 class Door:
     """The site's cookies and headers; on https they say so."""
 
@@ -117,9 +125,7 @@ class Door:
         sent = [(name, environ[key]) for name, key in UPWARDS if environ.get(key)]
         if FLASH in jar:
             sent.append(("Cookie", f"{FLASH}={jar[FLASH]}"))
-        trace = environ.get("HTTP_TRACEPARENT", "")
-        if not TRACE.fullmatch(trace):
-            trace = f"00-{request_id}-{secrets.token_hex(8)}-01"
+        trace = environ["HTTP_TRACEPARENT"]
         return [*sent, ("X-Request-Id", request_id), ("traceparent", trace)]
 
     def downwards(

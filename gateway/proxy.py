@@ -13,13 +13,14 @@ from urllib.parse import quote, urlsplit
 from flask import Flask, g
 
 from common import clock
+from common import log as logs
 from common.config import Config
 from common.errors import Away, Forbidden, NotFound, Refused, TooLarge
 from common.identity import HEADER, Identity, Signer
 from common.web import BODY_MAX, respond
 from gateway import confirmation, routes, sessions, trail
 from gateway.confirmation import ConfirmFirst, StepUp
-from gateway.headers import Door, client_address, cookies
+from gateway.headers import Door, client_address, cookies, follow
 from gateway.limits import Limits
 from gateway.sessions import Session
 from gateway.uploads import Lingering, body_of
@@ -59,13 +60,15 @@ class Gateway:
         self.hosts = {name.strip().lower() for name in named} - {""}
 
     def __call__(self, environ: Environ, start_response: Callable) -> Iterable[bytes]:
-        environ["exchange.request_id"] = secrets.token_hex(16)
+        environ["exchange.request_id"] = request_id = secrets.token_hex(16)
+        logs.request_id.set(request_id)
+        logs.trace.set(follow(environ, request_id))
         environ["exchange.jar"] = cookies(environ)
         environ["REMOTE_ADDR"] = address = client_address(environ, self.proxies)
         trail.origin.set(trail.Origin(address, environ["exchange.request_id"]))
         environ.pop(READ_ONLY_KEY, None)
         try:
-            owner = self.admit(environ)
+            owner = environ["exchange.route"] = self.admit(environ)
             if owner == routes.OWN:
                 return self.own_pages(environ, self.own(environ, start_response))
             return self.forward(owner, environ, start_response)

@@ -15,7 +15,6 @@ OWNERS = {
     "static": OWN,
     "healthz": OWN,
     "readyz": OWN,
-    "metrics": OWN,
     "tasks": "tracker",
     "reassignments": "tracker",
     "payout-runs": "accounting",

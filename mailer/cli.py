@@ -1,7 +1,24 @@
 """`exchange mailer …`."""
 
+from common.figures import Gauge
 from common.service import Service
 from mailer.models import store
+
+TRACED = """
+    SELECT coalesce(settled_at, queued_at, now()), concat_ws(' ', 'letter', id, state, error)
+    FROM letter WHERE cause_id = ANY(%(ids)s::uuid[])
+"""
+LETTERS = Gauge(
+    "exchange_letters",
+    "Letters that have not gone out.",
+    "SELECT state, count(*) AS value FROM letter WHERE state <> 'sent' GROUP BY state",
+)
+LETTER_AGE = Gauge(
+    "exchange_letter_oldest_seconds",
+    "How long the oldest letter on its way has been waiting.",
+    "SELECT coalesce(extract(epoch FROM now() - min(queued_at)), 0) AS value FROM letter"
+    " WHERE state IN ('queued', 'sending')",
+)
 
 service = Service(
     name="mailer",
@@ -11,4 +28,6 @@ service = Service(
     listens=("gateway", "accounting"),
     beside="mailer.sender:Sender",
     has_relay=True,
+    traced=TRACED,
+    gauges=(LETTERS, LETTER_AGE),
 )

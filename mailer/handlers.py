@@ -28,13 +28,13 @@ QUEUE = """
     WHERE state = 'unaddressed' AND person_id = ANY(%s::uuid[])
 """
 WRITE = """
-    INSERT INTO letter (kind, cause_id, person_id, subject, payload, state, queued_at,
+    INSERT INTO letter (kind, cause_id, person_id, subject, payload, trace, state, queued_at,
                         next_attempt_at)
-    SELECT %s, cause_id, news.person_id, subject, payload::json,
+    SELECT %s, cause_id, news.person_id, subject, payload::json, trace,
            CASE WHEN address.person_id IS NULL THEN 'unaddressed' ELSE 'queued' END,
            CASE WHEN address.person_id IS NULL THEN NULL ELSE moment END, moment
-    FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[])
-         AS news (cause_id, person_id, subject, payload)
+    FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[])
+         AS news (cause_id, person_id, subject, payload, trace)
          CROSS JOIN (SELECT %s::timestamptz AS moment) AS clock
          LEFT JOIN address USING (person_id)
     ORDER BY cause_id
@@ -72,6 +72,7 @@ def write(kind: str, facts: Sequence[tuple[UUID, UUID, str, Event]]) -> None:
         [str(person_id) for _, person_id, _, _ in facts],
         [subject for _, _, subject, _ in facts],
         [msgspec.json.encode(event).decode() for _, _, _, event in facts],
+        [event.trace for _, _, _, event in facts],
     ]
     primary.value(ONE_AT_A_TIME)
     primary.run(WRITE, kind, *columns, clock.now())

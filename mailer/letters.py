@@ -31,6 +31,7 @@ class Letter(msgspec.Struct, frozen=True):
     attempts: int
     queued_at: datetime
     leased_until: datetime
+    trace: str | None = None
 
     @property
     def host(self) -> str:
@@ -43,7 +44,7 @@ LEASE_DUE = """
           ORDER BY next_attempt_at, id LIMIT %s FOR UPDATE SKIP LOCKED) AS due, address
     WHERE letter.id = due.id AND address.person_id = letter.person_id
     RETURNING letter.id, kind, cause_id, subject, payload::text AS about, email, name, attempts,
-              queued_at, next_attempt_at AS leased_until
+              queued_at, next_attempt_at AS leased_until, trace
 """
 SETTLE = """
     UPDATE letter SET state = %s, attempts = attempts + 1, error = %s, settled_at = %s

@@ -1,13 +1,16 @@
 """Sends what is due, in a thread beside the consumer, so that neither waits for the other."""
 
+import contextvars
 import logging
 import random
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 
 from common import clock
+from common import log as logs
 from common.config import Config
 from common.db import LOST
 from common.loop import Stop
@@ -96,6 +99,7 @@ class Sender:
         """The letter is sent, failed, or queued for later, and that is being committed; that of
         the one before is, so a crash sends no more than two again.
         """
+        logs.trace.set(letter.trace)
         if domain.has_expired(letter.about, clock.now()):
             self.note(letter, "failed", EXPIRED)
             return
@@ -114,9 +118,9 @@ class Sender:
 
     def note(self, letter: Letter, state: Literal["sent", "failed"], error: str = "") -> None:
         before = self.noted
-        self.noted = self.clerk.submit(
-            letters.settle, letter, state, now=clock.now(), error=error or None
-        )
+        what = partial(letters.settle, letter, state, now=clock.now(), error=error or None)
+        self.noted = self.clerk.submit(contextvars.copy_context().run, what)
+        log.info("letter %s", state, extra={"letter": letter.id, "cause": letter.cause_id})
         if before:
             before.result()
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from common import log
 from common.db import Row
 from common.errors import Conflict, NotFound
 from common.events import TaskAdded, TaskCompleted, TaskWithdrawn
@@ -103,6 +104,7 @@ def import_tasks(drafts: Sequence[Draft], *, by: UUID, now: datetime, seed: byte
             "descriptions": [draft.description for draft in drafts],
             "searched": [domain.search_text(draft) for draft in drafts],
             "dealt_at": moment_text(now),
+            "trace": log.trace.get(),
         }
         primary.execute_sql(IMPORT, values)
         outbox.notify()

@@ -8,6 +8,7 @@ import click
 from common import chance, clock, config
 from common.db import deadline
 from common.errors import Invalid, Refused
+from common.figures import Gauge
 from common.service import Service
 from tracker.models import primary, store
 
@@ -73,6 +74,23 @@ def check(run: UUID) -> None:
         raise Refused(f"{different:,} deals do not follow from the seed.")
 
 
+TRACED = """
+    SELECT requested_at, concat_ws(' ', kind, state, 'run', id) FROM run
+    WHERE id = ANY(%(ids)s::uuid[]) AND kind <> 'addition'
+"""
+RUNS = Gauge(
+    "exchange_runs",
+    "Reassignments and departures that are not over.",
+    "SELECT kind, state, count(*) AS value FROM run"
+    " WHERE state IN ('requested', 'running', 'paused') GROUP BY kind, state",
+)
+RUN_AGE = Gauge(
+    "exchange_run_oldest_seconds",
+    "Since the oldest of them that is not paused was asked for.",
+    "SELECT coalesce(extract(epoch FROM now() - min(requested_at)), 0) AS value FROM run"
+    " WHERE state IN ('requested', 'running')",
+)
+
 service = Service(
     name="tracker",
     app="tracker.app:create_app",
@@ -84,5 +102,7 @@ service = Service(
     tick="tracker.jobs.tick",
     tick_s=4,
     demo="tracker.demo:play",
+    traced=TRACED,
+    gauges=(RUNS, RUN_AGE),
     commands=(import_command, reassignments_group),
 )

@@ -7,7 +7,7 @@ from common.outbox import ENVELOPE
 
 PAIRS_MAX = 1000
 
-# To stand behind a CTE `dealt` (task_id, assignee_id, run_id); takes the parameter `dealt_at`.
+# To stand behind a CTE `dealt` (task_id, assignee_id, run_id); takes `dealt_at` and `trace`.
 DEALT_FACTS = f"""
     numbered AS (
         SELECT *, (row_number() OVER (ORDER BY task_id) - 1) / {PAIRS_MAX} AS part FROM dealt
@@ -26,7 +26,7 @@ DEALT_FACTS = f"""
         type=f"'{TasksDealt.type}'",
         subject="run_id",
         schema=f"'{TasksDealt.schema}'",
-        trace="NULL::text",
+        trace="%(trace)s::text",
         data="data",
     )
 }

@@ -4,20 +4,24 @@ A run is a row first.  `step` does the next piece of whatever is due and commits
 cursor, so a job may be cut off at any line, and two of them take turns.
 """
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
+from common import log as logs
 from common.db import Row
 from common.errors import Conflict, NotFound
 from tracker.facts import DEALT_FACTS, moment_text
 from tracker.models import DEALT_TO, WORKERS, dealing, deals_held, outbox, primary, roster
 
+log = logging.getLogger("runs")
+
 SIZE = 5000
 
 REQUEST = """
-    INSERT INTO run (kind, state, seed, requested_by, requested_at)
-    VALUES ('reassignment', 'requested', %s, %s, %s)
+    INSERT INTO run (kind, state, seed, requested_by, requested_at, trace)
+    VALUES ('reassignment', 'requested', %s, %s, %s, %s)
     ON CONFLICT (kind) WHERE kind = 'reassignment' AND state IN ('requested', 'running', 'paused')
     DO NOTHING RETURNING id
 """
@@ -99,7 +103,7 @@ def request_reassignment(
         if joined := primary.value(UNDER_WAY):
             return joined, False
         check()
-        made = primary.value(REQUEST, seed, by, now)
+        made = primary.value(REQUEST, seed, by, now, logs.trace.get())
         return (made, True) if made else (primary.value(UNDER_WAY), False)
 
 
@@ -149,6 +153,7 @@ def advance(run: Row, *, now: datetime, size: int) -> None:
     """The run's next `size` tasks are dealt, the facts added, the cursor moved; at the end of its
     scope it is done.  The run's row is locked by the caller.
     """
+    logs.trace.set(run["trace"])
     values = {**run, "size": size, "dealt_at": moment_text(now)}
     found = primary.execute_sql(END_OF_BATCH, values).fetchone()
     if found:
@@ -156,6 +161,7 @@ def advance(run: Row, *, now: datetime, size: int) -> None:
         outbox.notify()
     if not found or found[0] == run["upper_id"]:
         primary.run(FINISH + HERE, now, run["id"])
+        log.info("%s done", run["kind"], extra={"run": run["id"]})
 
 
 def locked(run_id: UUID) -> Row:

@@ -25,7 +25,9 @@ class EventMeta(msgspec.StructMeta):
         name: str = "",
         version: int = 0,
     ) -> Any:
-        cls: Any = super().__new__(mcs, class_name, bases, namespace, frozen=True, kw_only=True)
+        cls: Any = super().__new__(
+            mcs, class_name, bases, namespace, frozen=True, kw_only=True, dict=True
+        )
         if name:
             cls.type = name
             cls.schema = f"{name}/{version}"
@@ -38,6 +40,7 @@ class Event(msgspec.Struct, metaclass=EventMeta):
 
     type: ClassVar[str]
     schema: ClassVar[str]
+    trace: ClassVar[str | None] = None  # of one that was read: its envelope's traceparent
 
     @property
     def subject(self) -> str | None:
@@ -74,6 +77,8 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
         if cls is None:
             raise Unreadable(f"no class reads {self.dataschema}")
         try:
-            return msgspec.json.decode(self.data, type=cls)
+            found = msgspec.json.decode(self.data, type=cls)
         except msgspec.MsgspecError as error:
             raise Unreadable(f"{self.dataschema}: {error}") from error
+        vars(found)["trace"] = self.traceparent
+        return found

@@ -45,8 +45,14 @@ def default_procfile() -> Path:
 @click.command()
 @state_option
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def status(state: str | None, as_json: bool) -> None:
+@click.option("--watch", is_flag=True, help="As a table that goes on, until Ctrl-C.")
+def status(state: str | None, as_json: bool, watch: bool) -> None:
     """Say what runs, and where."""
+    if watch:
+        from common.stack.watch import watch_status
+
+        watch_status(state)
+        return
     found = read_status(state)
     if as_json:
         click.echo(json.dumps(found, indent=2))

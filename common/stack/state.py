@@ -30,6 +30,7 @@ DEFAULTS = {
     "GATEWAY_HOSTS": "127.0.0.1,localhost",
     "MAIL_DEFAULT_SENDER": "exchange@localhost",
     "EXCHANGE_DEMO": "1",
+    "EXCHANGE_LOG": "plain",
     "EXCHANGE_TIMEZONE": "UTC",
     "EXCHANGE_CURRENCY": "EUR",
     "EXCHANGE_FEE_RANGE": "10-20",

@@ -8,7 +8,8 @@ from flask import Blueprint, Flask, Response, current_app, g, request
 from peewee import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from common import clock, identity, outbox
+from common import clock, identity
+from common import log as logs
 from common.config import Config
 from common.db import LOST, Reading, Row, Server, Store, look
 from common.errors import Away, Forbidden, Invalid, NotFound, Refused
@@ -71,7 +72,8 @@ def install_identity(app: Flask, identify: Callable[[], identity.Identity | None
     @app.before_request
     def know_caller() -> Any:
         g.user = None
-        outbox.trace.set(request.headers.get("traceparent"))
+        logs.trace.set(request.headers.get("traceparent"))
+        request.environ["exchange.route"] = place()
         if request.path in OPEN_PATHS or request.endpoint == "static":
             return None
         g.user = identify()
@@ -118,7 +120,7 @@ def install_refusals(app: Flask) -> None:
 
 def place() -> str:
     """Which route, without what stands in it: an address may hold somebody's secret."""
-    return request.url_rule.rule if request.url_rule else "an unknown address"
+    return request.url_rule.rule if request.url_rule else "none"
 
 
 def note_commit(response: Response) -> Response:

@@ -3,9 +3,9 @@
 import redis
 from flask import Flask, Response, current_app
 
-from common import relay, stream
+from common import stream
 from common.db import LOST, Server, Store, look
-from common.web import respond
+from common.web import measured, respond
 
 
 def server_state(server: Server) -> tuple[bool, str]:
@@ -52,18 +52,7 @@ def install(app: Flask, stores: tuple[Store, ...]) -> None:
             answer = {"status": "ok" if ready else "not ready", "dependencies": states}
             return respond.json(answer, 200 if ready else 503)
 
-    @app.get("/metrics")
-    def metrics() -> Response:
-        lines = []
-        for store in stores:
-            label = f'{{service="{store.name}"}}'
-            try:
-                if app.name == store.name:
-                    waiting, oldest_s = relay.backlog(store.primary)
-                    lines.append(f"exchange_outbox_waiting{label} {waiting}")
-                    lines.append(f"exchange_outbox_oldest_seconds{label} {oldest_s:.3f}")
-                reading, _ = look(store.replica)
-                lines.append(f"exchange_replica_lag_seconds{label} {reading.lag_s}")
-            except LOST:
-                store.close()
-        return Response("\n".join([*lines, ""]), mimetype="text/plain; version=0.0.4")
+        @app.get("/metrics")
+        def metrics() -> Response:
+            text = measured.exposition(app.name, app.config["EXCHANGE"])
+            return Response(text, content_type=measured.PLAIN[0][1])

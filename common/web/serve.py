@@ -1,12 +1,16 @@
 """gunicorn, set so that it believes nothing a client says about itself."""
 
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from gunicorn.app.base import BaseApplication
 
+from common import figures
 from common.config import Config
 
 
@@ -14,8 +18,13 @@ class Web(BaseApplication):
     """One service's gunicorn master; the app is loaded once and shared by its workers."""
 
     def __init__(
-        self, make_app: Callable[[Config], Any], options: dict[str, Any], settings: Config
+        self,
+        name: str,
+        make_app: Callable[[Config], Any],
+        options: dict[str, Any],
+        settings: Config,
     ):
+        self.name = name
         self.make_app = make_app
         self.options = options
         self.settings = settings
@@ -26,7 +35,11 @@ class Web(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        return self.make_app(self.settings)
+        from common.web.measured import Measured
+
+        bind = figures.bind_of(self.settings, f"{self.name}-web")
+        app = self.make_app(self.settings)
+        return Measured(app, self.name, self.settings, str(bind[1]) if bind else None)
 
 
 def bind_of(url: str) -> str:
@@ -38,8 +51,11 @@ def serve(name: str, make_app: Callable[[Config], Any], settings: Config) -> Non
     """Serves until told to stop."""
     is_gateway = name == "gateway"
     bind = settings.need("GATEWAY_BIND") if is_gateway else bind_of(settings.service_url(name))
+    # Before anything imports prometheus_client: its workers' figures are added up from files here.
+    folder = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=f"exchange-{name}-")
+    shown_at = figures.bind_of(settings, f"{name}-web")
     options = {
-        "bind": bind,
+        "bind": [bind] + ([f"{shown_at[0]}:{shown_at[1]}"] if shown_at else []),
         "proc_name": f"exchange-{name}",
         "workers": settings.integer("WEB_CONCURRENCY", 2),
         "threads": settings.integer("WEB_THREADS", 8),
@@ -56,6 +72,7 @@ def serve(name: str, make_app: Callable[[Config], Any], settings: Config) -> Non
         "worker_tmp_dir": "/dev/shm",
         "errorlog": "-",
         "loglevel": "warning",
+        "on_exit": lambda _: shutil.rmtree(folder, ignore_errors=True),
     }
     sys.argv = ["gunicorn"]
-    Web(make_app, options, settings).run()
+    Web(name, make_app, options, settings).run()
