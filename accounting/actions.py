@@ -52,11 +52,17 @@ def close_day(day: date, *, by: UUID | None, now: datetime, wait_s: int = 4) -> 
 def check_may_close(day: date, *, opened: date, today: date) -> None:
     """Raises Conflict unless `day` is `opened`, the open day, and not later than `today`."""
     if day < opened:
-        raise Conflict(f"{day} is already closed; the books are open for {opened}.")
+        raise Conflict(
+            "%(day)s is already closed; the books are open for %(open)s.", day=day, open=opened
+        )
     if day > opened:
-        raise Conflict(f"{day} is not open; the books are open for {opened}.")
+        raise Conflict(
+            "%(day)s is not open; the books are open for %(open)s.", day=day, open=opened
+        )
     if day > today:
-        raise Conflict(f"{day} has not begun; today, {today}, is already closed.")
+        raise Conflict(
+            "%(day)s has not begun; today, %(today)s, is already closed.", day=day, today=today
+        )
 
 
 def close_due_days(*, now: datetime) -> list[date]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from common.errors import Invalid
+from common.say import say
 
 
 def day_to_close(fields: Mapping[str, str]) -> date:
@@ -14,5 +15,5 @@ def day_to_close(fields: Mapping[str, str]) -> date:
     except ValueError:
         day = None
     if day is None or day.isoformat() != text:  # ISO 8601 has more ways to write a date than ours
-        raise Invalid({"day": "Please give a day like 2026-01-31."})
+        raise Invalid({"day": say("Please give a day like 2026-01-31.")})
     return day

@@ -9,6 +9,7 @@ from accounting import actions, books, forms, reports
 from accounting.models import primary, store
 from common import clock, jobs
 from common.db import Row
+from common.say import say
 from common.web import found, look_up, paging, reading, require, respond
 from common.web.forms import once
 
@@ -60,13 +61,13 @@ def close() -> Response:
     run, is_new = once(primary, make)
     if is_new:
         jobs.wake("accounting", "accounting.jobs.tick")
-    message = f"The books of {day} are closed; payouts are on their way."
+    message = say("The books of %(day)s are closed; payouts are on their way.", day=day)
     return respond.done(f"/payout-runs/{run['id']}", run, message=message, created=is_new)
 
 
 @bp.get("/payout-runs/<uuid:run_id>")
 def show(run_id: UUID) -> Response:
-    run, source = look_up(store, lambda db: found(reports.run(db, run_id), "payout run"))
+    run, source = look_up(store, lambda db: found(reports.run(db, run_id)))
     asked = paging.asked(UUID)
     after = asked[0] if asked else reports.FIRST
     rows = reports.payouts(source.db, run["day"], after=after, limit=PAID_SIZE + 1)
@@ -83,6 +84,6 @@ def index_csv() -> Response:
 @bp.get("/payout-runs/<uuid:run_id>.csv")
 def show_csv(run_id: UUID) -> Response:
     db = reading(store).db
-    run = found(reports.run(db, run_id), "payout run")
+    run = found(reports.run(db, run_id))
     rows = map(reports.payout, reports.all_payouts(db, run["day"]))
     return respond.csv_stream(f"payouts-{run['day']}.csv", list(PAYOUT), rows)

@@ -5,6 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 from common.errors import Invalid
+from common.say import say
 
 
 class Period(NamedTuple):
@@ -19,7 +20,7 @@ class Period(NamedTuple):
         wrong: dict[str, str] = {}
         found = cls(*(read_day(args, name, wrong) for name in cls._fields))
         if found.since and found.until and found.since > found.until:
-            wrong["until"] = "The last day must not be before the first."
+            wrong["until"] = say("The last day must not be before the first.")
         if wrong:
             raise Invalid(wrong)
         return found
@@ -32,5 +33,5 @@ def read_day(args: Mapping[str, str], name: str, wrong: dict[str, str]) -> date 
     try:
         return date.fromisoformat(text)
     except ValueError:
-        wrong[name] = "Write the day as a date, like 2026-01-31."
+        wrong[name] = say("Write the day as a date, like 2026-01-31.")
         return None

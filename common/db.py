@@ -214,7 +214,7 @@ class Store:
             self.primary.close_quietly()
             if behind is None:
                 raise Away(
-                    f"The {self.name} database does not answer; please try again."
+                    "The %(name)s database does not answer; please try again.", name=self.name
                 ) from error
             return behind
 

@@ -41,7 +41,7 @@ def redrive(primary: Server, dead_id: UUID, handlers: Handlers, *, by: str) -> R
     except (NotFound, Conflict, *LOST):
         raise
     except Exception as error:
-        raise Conflict(f"It failed again: {error}") from error
+        raise Conflict("It failed again: %(error)s", error=str(error)) from error
 
 
 def redrive_all(primary: Server, handlers: Handlers, *, by: str) -> tuple[int, dict[UUID, str]]:

@@ -1,14 +1,18 @@
 """Refusals: what a person may be told, in a sentence.  Anything else is a fault and is loud."""
 
+from collections.abc import Mapping
+
+from common.say import Sentence, say
+
 
 class Refused(Exception):
     """The request is understood and will not be done; `str()` says why and what to do."""
 
     status = 400
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+    def __init__(self, sentence: str, /, **values: object) -> None:
+        self.sentence = sentence if isinstance(sentence, Sentence) else say(sentence, **values)
+        super().__init__(self.sentence)
 
 
 class NotFound(Refused):
@@ -38,8 +42,8 @@ class Invalid(Refused):
 
     status = 422
 
-    def __init__(self, fields: dict[str, str], sentence: str = "Some fields need another look."):
-        super().__init__(sentence)
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(say("Some fields need another look."))
         self.fields = fields
 
 

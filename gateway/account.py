@@ -8,6 +8,7 @@ from flask_login import current_user, login_required
 
 from common import clock
 from common.db import Row
+from common.say import say
 from common.web import reading, respond
 from gateway import actions, forms, passwords, routes, sessions
 from gateway.models import primary, sessions_of, store
@@ -42,7 +43,7 @@ def change_password() -> Response:
     wanted = forms.new_password(request.form, **known)
     person = present_password("current")
     actions.change_password(person, wanted, keep=current_user.session_id)
-    message = "Your password is changed; you are signed out everywhere else."
+    message = say("Your password is changed; you are signed out everywhere else.")
     return respond.done("/account", facts(), message=message)
 
 
@@ -90,12 +91,12 @@ def listed(db: Any) -> dict[str, Any]:
 @bp.post("/sessions/<uuid:session_id>/revocation")
 def revoke(session_id: UUID) -> Response:
     actions.revoke_session(session_id, by=current_user.id)
-    return respond.done("/account/sessions", listed(primary), message="That session is ended.")
+    return respond.done("/account/sessions", listed(primary), message=say("That session is ended."))
 
 
 @bp.post("/sessions/revocation")
 def revoke_others() -> Response:
     actions.revoke_others(current_user.session_id, by=current_user.id)
     return respond.done(
-        "/account/sessions", listed(primary), message="All your other sessions are ended."
+        "/account/sessions", listed(primary), message=say("All your other sessions are ended.")
     )

@@ -8,6 +8,7 @@ from common.db import Row
 from common.errors import Invalid, NotFound
 from common.events import UserAdded, UserChanged
 from common.roles import DEALT_TO
+from common.say import say
 from gateway import domain, invitations, limits, passwords, sessions, trail
 from gateway.forms import NewUser
 from gateway.limits import Limits
@@ -50,7 +51,7 @@ def add_user(new: NewUser, *, now: datetime, by: UUID | None = None) -> Row:
     with primary.atomic():
         person = primary.row(ADD, new.email, new.name, new.role, password_hash, now)
         if person is None:
-            raise Invalid({"email": "Somebody has this e-mail address already."})
+            raise Invalid({"email": say("Somebody has this e-mail address already.")})
         outbox.add(UserAdded(**state(person)))
         trail.note("user.added", f"{new.email}, {new.role}", by=by)
         if not password_hash:
@@ -135,7 +136,7 @@ def check_password(
     person = primary.row(KNOWN.format("id = %s"), user_id)
     limit.take("password", str(user_id), address, now=now)
     if not person_fits(person, password) or person is None:
-        raise Invalid({field: "This is not your present password."})
+        raise Invalid({field: say("This is not your present password.")})
     limits.succeeded("password", str(user_id), address)
     return person
 
@@ -152,7 +153,7 @@ def change_password(person: Row, password: str, *, keep: UUID) -> None:
             person["password_hash"],
         )
         if not changed:
-            raise Invalid({"current": "Your password was changed a moment ago."})
+            raise Invalid({"current": say("Your password was changed a moment ago.")})
         sessions.end_all(person["id"], keep=keep)
         invitations.withdraw(person["id"])
         trail.note("password.changed", by=person["id"])

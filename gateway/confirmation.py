@@ -9,6 +9,7 @@ from flask import Response
 
 from common.config import Config
 from common.errors import Forbidden
+from common.say import say
 from common.web import respond
 from gateway.sessions import Session
 
@@ -20,7 +21,7 @@ class ConfirmFirst(Forbidden):
     """`back` is the page whose form was sent."""
 
     def __init__(self, back: str) -> None:
-        super().__init__("Please confirm your password at /account/confirmation first.")
+        super().__init__(say("Please confirm your password at /account/confirmation first."))
         self.back = back
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from common.errors import Invalid
 from common.roles import ROLES
+from common.say import say
 from gateway import passwords
 
 NAME_MAX, EMAIL_MAX = 100, 254
@@ -26,18 +27,22 @@ class NewUser(NamedTuple):
 
 def email_problem(email: str) -> str | None:
     is_good = EMAIL.fullmatch(email) and len(email) <= EMAIL_MAX
-    return None if is_good else "Please give an e-mail address like ann@example.com."
+    return None if is_good else say("Please give an e-mail address like ann@example.com.")
 
 
 def name_problem(name: str) -> str | None:
     if not name:
-        return "Please give a name."
+        return say("Please give a name.")
     is_good = len(name) <= NAME_MAX and not CONTROL.search(name)
-    return None if is_good else f"A name is one line of at most {NAME_MAX} characters."
+    return (
+        None
+        if is_good
+        else say("A name is one line of at most %(most)s characters.", most=NAME_MAX)
+    )
 
 
 def role_problem(role: str) -> str | None:
-    return None if role in ROLES else f"A role is one of {', '.join(ROLES)}."
+    return None if role in ROLES else say("A role is one of %(roles)s.", roles=tuple(ROLES))
 
 
 def check(problems: Mapping[str, str | None]) -> None:
@@ -64,7 +69,7 @@ def new_user(form: Mapping[str, str]) -> NewUser:
 def changes(form: Mapping[str, str]) -> dict[str, Any]:
     """Of `name`, `role`, `is_active` those that were sent.  Raises Invalid."""
     sent = {field: form[field].strip() for field in ("name", "role", "active") if field in form}
-    active_problem = None if sent.get("active", "true") in ACTIVE else "Either true or false."
+    active_problem = None if sent.get("active", "true") in ACTIVE else say("Either true or false.")
     check(
         {
             "name": name_problem(sent["name"]) if "name" in sent else None,
@@ -89,7 +94,13 @@ def given_password(password: str) -> str:
     """What whoever has the machine may give somebody, weak or not.  Raises Invalid."""
     low, high = passwords.GIVEN_MIN, passwords.LENGTH_MAX
     is_good = low <= len(password) <= high
-    check({"password": None if is_good else f"A password has {low} to {high} characters."})
+    check(
+        {
+            "password": None
+            if is_good
+            else say("A password has %(low)s to %(high)s characters.", low=low, high=high)
+        }
+    )
     return password
 
 
@@ -113,5 +124,5 @@ def day(query: Mapping[str, str], name: str, wrong: dict[str, str | None]) -> da
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
-        wrong[name] = "Write the day as a date, like 2026-01-31."
+        wrong[name] = say("Write the day as a date, like 2026-01-31.")
         return None

@@ -96,6 +96,7 @@ class Door:
         self.session = self.name("session")
         self.login = self.name("login")
         self.seen = self.name("seen")
+        self.language = self.name("language")
         self.security = [*SECURITY, HSTS] if self.is_https else SECURITY
         keys = list(reversed(settings.secret_keys))
         self.signer = TimestampSigner(keys, salt="seen", key_derivation="hmac")

@@ -11,6 +11,7 @@ from common import links
 from common.db import Row
 from common.errors import NotFound
 from common.events import LinkIssued
+from common.say import say
 from gateway import limits, passwords, sessions, trail
 from gateway.limits import Limits
 from gateway.models import outbox, primary
@@ -35,7 +36,7 @@ class NoLink(NotFound):
 
     def __init__(self) -> None:
         super().__init__(
-            "This link opens nothing any more: it was used, is too old, or there is a newer one."
+            say("This link opens nothing any more: it was used, is old, or there is a newer one.")
         )
 
 

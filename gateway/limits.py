@@ -9,6 +9,7 @@ from math import ceil
 
 from common.config import Config
 from common.errors import Refused
+from common.say import say_many
 from gateway import trail
 from gateway.models import primary
 
@@ -38,8 +39,13 @@ class TooMany(Refused):
     def __init__(self, wait: timedelta) -> None:
         self.wait_s = max(1, ceil(wait.total_seconds()))
         minutes = ceil(self.wait_s / 60)
-        words = f"{minutes} minutes" if minutes > 1 else "a minute"
-        super().__init__(f"That was tried too often; please wait {words} and try again.")
+        super().__init__(
+            say_many(
+                "That was tried too often; please wait a minute and try again.",
+                "That was tried too often; please wait %(n)s minutes and try again.",
+                n=minutes,
+            )
+        )
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from typing import Any
 
 from flask import Response, current_app, g, render_template, request
 
+from common.say import say
 from common.web import csrf, respond
 from gateway import sessions
 from gateway.proxy import Gateway
 
 LIFE_S = 3600
-STALE = "This page was open for too long; please try once more."
+STALE = say("This page was open for too long; please try once more.")
 
 
 def gateway() -> Gateway:

@@ -5,10 +5,16 @@ from functools import cache
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from common.say import say
+
 HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 LENGTH_MIN, LENGTH_MAX = 10, 128
 GIVEN_MIN = 8
-RULE = f"A password has {LENGTH_MIN} to {LENGTH_MAX} characters; several words make a good one."
+RULE = say(
+    "A password has %(low)s to %(high)s characters; several words make a good one.",
+    low=LENGTH_MIN,
+    high=LENGTH_MAX,
+)
 # zxcvbn's scores: 0 and 1 are what a list of leaked passwords and a few rules find in a million
 # guesses.  It reads no more than 72 characters.
 SCORE_MIN, READ_MAX = 2, 72
@@ -40,9 +46,11 @@ def problem(password: str, *, email: str, name: str) -> str | None:
     if not LENGTH_MIN <= len(password) <= LENGTH_MAX:
         return RULE
     if any(part in password.lower() for part in parts(email, name)):
-        return "A password must not contain your name or e-mail address."
+        return say("A password must not contain your name or e-mail address.")
     if is_guessed_first(password, *name.split(), *email.split("@")):
-        return "This password is among the first that anybody would guess; please choose another."
+        return say(
+            "This password is among the first that anybody would guess; please choose another."
+        )
     return None
 
 

@@ -18,6 +18,7 @@ from common.config import Config
 from common.errors import Away, Forbidden, NotFound, Refused, TooLarge
 from common.identity import HEADER, Identity, Signer
 from common.web import BODY_MAX, respond
+from common.web.language import LANGUAGES
 from gateway import confirmation, routes, sessions, trail
 from gateway.confirmation import ConfirmFirst, StepUp
 from gateway.headers import Door, client_address, cookies, follow
@@ -64,6 +65,8 @@ class Gateway:
         logs.request_id.set(request_id)
         logs.trace.set(follow(environ, request_id))
         environ["exchange.jar"] = cookies(environ)
+        if (chosen := environ["exchange.jar"].get(self.door.language)) in LANGUAGES:
+            environ["HTTP_ACCEPT_LANGUAGE"] = chosen
         environ["REMOTE_ADDR"] = address = client_address(environ, self.proxies)
         trail.origin.set(trail.Origin(address, environ["exchange.request_id"]))
         environ.pop(READ_ONLY_KEY, None)

@@ -9,6 +9,7 @@ from uuid import UUID
 from common.db import LOST, Row, Server, deadline
 from common.errors import Away
 from gateway.breaker import Breaker
+from common.say import say
 from gateway.models import primary, replica
 
 IDLE = timedelta(hours=12)
@@ -85,7 +86,7 @@ def look(params: tuple) -> tuple[Row | None, bool]:
     try:
         return ask(replica, params), True
     except LOST as error:
-        sentence = "We cannot look up who you are just now; please try again in a moment."
+        sentence = say("We cannot look up who you are just now; please try again in a moment.")
         raise Away(sentence) from error
 
 

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from common.errors import Refused, TooLarge
+from common.say import say
 from common.web import BODY_MAX
 
 SMALL = 65_536
-BROKEN_OFF = "The upload broke off; please send it again."
+BROKEN_OFF = say("The upload broke off; please send it again.")
 LINGER_S = 10.0
 
 

@@ -9,6 +9,7 @@ from flask_login import login_required
 from common import clock
 from common.db import Row, Server
 from common.roles import ROLES
+from common.say import say
 from common.web import forms as keyed
 from common.web import found, look_up, paging, reading, require, respond
 from gateway import actions, forms, passwords
@@ -84,11 +85,13 @@ def add() -> Response:
     new = forms.new_user(request.form)
     made, is_new = keyed.once(primary, lambda: actions.add_user(new, now=clock.now(), by=g.user.id))
     where = f"/users/{made['id']}"
-    return respond.done(where, made, message=f"{made['name']} was added.", created=is_new)
+    return respond.done(
+        where, made, message=say("%(name)s was added.", name=made["name"]), created=is_new
+    )
 
 
 def one(user_id: UUID) -> dict[str, Any]:
-    person, _ = look_up(store, lambda db: found(user(db, user_id), "user"))
+    person, _ = look_up(store, lambda db: found(user(db, user_id)))
     return {**person}
 
 
@@ -110,4 +113,6 @@ def change(user_id: UUID) -> Response:
         assert session
         gateway().step_up.check(session, f"/users/{user_id}", now=clock.now())
     changed = actions.change_user(user_id, wanted, by=g.user.id)
-    return respond.done(f"/users/{user_id}", changed, message=f"{changed['name']} was changed.")
+    return respond.done(
+        f"/users/{user_id}", changed, message=say("%(name)s was changed.", name=changed["name"])
+    )

@@ -8,8 +8,10 @@ from msgspec import DecodeError
 from msgspec import json as msgjson
 
 from common import clock
-from common.errors import Away
+from common.errors import Away, Refused
+from common.say import say
 from common.web import health, respond
+from common.web.language import LANGUAGES
 from gateway import actions, domain, outside, routes, sessions
 from gateway.models import store
 from gateway.outside import gateway, keep
@@ -17,7 +19,8 @@ from gateway.upstream import BAD, OK, Upstream
 
 bp = Blueprint("gateway", __name__)
 
-WRONG = "This e-mail address and password do not belong together."
+LANGUAGE_LIFE_S = 365 * 86_400
+WRONG = say("This e-mail address and password do not belong together.")
 
 
 @bp.get("/")
@@ -65,8 +68,19 @@ def login() -> Response:
 def logout() -> Response:
     token = request.cookies.get(gateway().door.session, "")
     actions.sign_out(token, by=g.user and g.user.id)
-    answer = respond.done("/login", {"signed_out": True}, message="You are signed out.")
+    answer = respond.done("/login", {"signed_out": True}, message=say("You are signed out."))
     keep(answer, gateway().door.session, "", 0)
+    return answer
+
+
+@bp.post("/account/language")
+def choose_language() -> Response:
+    """Anybody may: it is no secret, and a page of ours must have sent it."""
+    chosen, asked = request.form.get("language", ""), request.form.get("next", "")
+    if chosen not in LANGUAGES:
+        raise Refused("There is no such language here.")
+    answer = respond.done(asked if routes.is_local(asked) else "/", {"language": chosen})
+    keep(answer, gateway().door.language, chosen, LANGUAGE_LIFE_S)
     return answer
 
 

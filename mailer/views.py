@@ -6,6 +6,7 @@ from uuid import UUID
 from flask import Blueprint, Response, request
 
 from common import clock
+from common.say import say
 from common.web import paging, reading, require, respond
 from mailer import letters, models
 
@@ -44,4 +45,4 @@ def table() -> Response:
 @bp.post("/mail/<uuid:letter_id>/resend")
 def resend(letter_id: UUID) -> Response:
     letter = letters.resend(letter_id, now=clock.now())
-    return respond.done("/mail", letter, message="The letter will go out again.")
+    return respond.done("/mail", letter, message=say("The letter will go out again."))

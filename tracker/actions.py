@@ -9,6 +9,7 @@ from common import log
 from common.db import Row
 from common.errors import Conflict, NotFound
 from common.events import TaskAdded, TaskCompleted, TaskWithdrawn
+from common.say import say
 from tracker import domain
 from tracker.domain import Draft
 from tracker.facts import DEALT_FACTS, moment_text
@@ -67,7 +68,7 @@ END = """
 """
 
 # Dealt anew between the two looks.
-MOVED = "This task changed hands just now; please look again."
+MOVED = say("This task changed hands just now; please look again.")
 
 
 def add_task(draft: Draft, *, by: UUID, now: datetime, seed: bytes) -> UUID:

@@ -8,13 +8,14 @@ from uuid import UUID
 
 from common.chance import draw
 from common.errors import Conflict, Forbidden
+from common.say import say
 
 TITLE_MAX = 200
 DESCRIPTION_MAX = 10_000
 KEY_MAX = 50
 KEYED = re.compile(r"^\[([A-Z][A-Z0-9]*-[0-9]+)\] - (.+)$")
 KEY = re.compile(r"[A-Z][A-Z0-9]*-[0-9]+")
-NOBODY = "There is nobody to deal this to: no worker or accountant is active."
+NOBODY = say("There is nobody to deal this to: no worker or accountant is active.")
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def may_manage(role: str) -> bool:
 def check_open(status: str) -> None:
     """Raises Conflict unless the task is open."""
     if status != "open":
-        raise Conflict(f"This task is {status} already.")
+        raise Conflict("This task is %(state)s already.", state=say(status))
 
 
 def check_may_edit(added_by: UUID, *, by: UUID, role: str) -> None:

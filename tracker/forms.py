@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from common.errors import Invalid
+from common.say import say
 from tracker import domain
 from tracker.domain import Draft
 from tracker.tasks import ORDERS, Filter
@@ -40,45 +41,49 @@ def changed(task: Mapping[str, Any], fields: Mapping[str, str]) -> Draft:
 
 def title_problem(title: str) -> str:
     if not any(unicodedata.category(each)[0] not in "CZ" for each in title):
-        return "A task needs a title that can be seen."
+        return say("A task needs a title that can be seen.")
     if len(title) > domain.TITLE_MAX:
-        return f"A title has up to {domain.TITLE_MAX} characters; this one has {len(title)}."
-    return control_problem(title, "A title")
+        return say(
+            "A title has up to %(most)s characters; this one has %(length)s.",
+            most=domain.TITLE_MAX,
+            length=len(title),
+        )
+    return control_problem(title)
 
 
 def key_problem(key: str | None, in_title: str | None) -> str:
     if key and (len(key) > domain.KEY_MAX or not domain.KEY.fullmatch(key)):
-        return "A key looks like SHOP-12: capital letters, a hyphen, a number."
-    return f"The title says {in_title}." if in_title not in (None, key) else ""
+        return say("A key looks like SHOP-12: capital letters, a hyphen, a number.")
+    return say("The title says %(key)s.", key=in_title) if in_title not in (None, key) else ""
 
 
 def description_problem(description: str) -> str:
     if len(description) > domain.DESCRIPTION_MAX:
-        return f"A description has up to {domain.DESCRIPTION_MAX:,} characters."
-    return control_problem(description.replace("\n", "").replace("\t", ""), "A description")
+        return say("A description has up to %(most)s characters.", most=domain.DESCRIPTION_MAX)
+    return control_problem(description.replace("\n", "").replace("\t", ""))
 
 
-def control_problem(text: str, what: str) -> str:
+def control_problem(text: str) -> str:
     is_clean = all(unicodedata.category(each) not in ("Cc", "Cs", "Zl", "Zp") for each in text)
-    return "" if is_clean else f"{what} cannot hold control characters."
+    return "" if is_clean else say("Control characters cannot be taken; please remove them.")
 
 
 def task_filter(args: Mapping[str, str], *, me: UUID) -> tuple[Filter, dict[str, str]]:
     """What the query string asks for, and a sentence for each part that means nothing, which is
     then left out.
     """
-    problems = {}
+    problems: dict[str, str] = {}
     status = args.get("status") or "open"
     if status not in STATUSES:
-        problems["status"] = "There is no such status; these are the open tasks."
+        problems["status"] = say("There is no such status; these are the open tasks.")
         status = "open"
     words = args.get("q", "").replace("\x00", " ").split()
     if len(words) > WORDS_MAX:
-        problems["q"] = f"Only the first {WORDS_MAX} words are searched for."
+        problems["q"] = say("Only the first %(most)s words are searched for.", most=WORDS_MAX)
     try:
         assignee_id = person_id(args.get("assignee", ""), me)
     except ValueError:
-        problems["assignee"] = "There is no such person; these are everybody's tasks."
+        problems["assignee"] = say("There is no such person; these are everybody's tasks.")
         assignee_id = None
     order = args.get("sort") or "newest"
     if order not in ORDERS:

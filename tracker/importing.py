@@ -9,13 +9,14 @@ from itertools import islice
 from typing import IO, Any
 
 from common.errors import Invalid
+from common.say import say
 from tracker import forms
 from tracker.domain import Draft
 
 FIELDS = ("title", "jira_id", "description")
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
-NO_TITLE = "The file needs a first row with a column named title, separated by commas."
-NOT_UTF8 = "The file is not UTF-8 text; please save it as CSV UTF-8."
+NO_TITLE = say("The file needs a first row with a column named title, separated by commas.")
+NOT_UTF8 = say("The file is not UTF-8 text; please save it as CSV UTF-8.")
 BATCH = 1000
 
 # A cell too long for a task is that row's problem, not the file's.
@@ -68,7 +69,11 @@ def rows(file: IO[bytes]) -> Iterator[tuple[int, dict[str, str], int]]:
     except UnicodeDecodeError:
         raise Invalid({"file": NOT_UTF8}) from None
     except csv.Error as error:
-        problem = f"Line {reader.line_num} of the file cannot be read: {error}."
+        problem = say(
+            "Line %(line)s of the file cannot be read: %(error)s.",
+            line=reader.line_num,
+            error=str(error),
+        )
         raise Invalid({"file": problem}) from None
     finally:
         text.detach()  # or it would close the caller's file
@@ -78,7 +83,7 @@ def drafted(number: int, cells: dict[str, str], surplus: int, report: Report) ->
     """The row as a draft; or None, and the report says why."""
     try:
         if surplus > 0:
-            raise Invalid({"title": "The row has more cells than the first one."})
+            raise Invalid({"title": say("The row has more cells than the first one.")})
         return forms.draft({name: unquoted(cells.get(name, "")) for name in FIELDS})
     except Invalid as error:
         report.refused.append({"row": number, "reason": " ".join(error.fields.values())})

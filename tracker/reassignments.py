@@ -132,4 +132,6 @@ class Previews:
             raise Conflict("The people who are dealt to have changed; here is a new preview.")
         count = db.value(OPEN)
         if abs(count - open_count) > open_count * TOLERANCE:
-            raise Conflict(f"There are {count:,} open tasks now, not {open_count:,}.")
+            raise Conflict(
+                "There are %(now)s open tasks now, not %(before)s.", now=count, before=open_count
+            )

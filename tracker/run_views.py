@@ -9,6 +9,7 @@ from flask import Blueprint, Response, current_app, g, request
 from common import chance, clock, jobs, people
 from common.db import deadline
 from common.errors import Conflict
+from common.say import say
 from common.web import forms, look_up, paging, reading, require, respond
 from tracker import reassignments, runs
 from tracker.models import primary, store
@@ -72,7 +73,7 @@ def request_one() -> Response:
         return shown_anew(error)
     jobs.wake("tracker", TICK)
     run = reassignments.facts(reassignments.one(primary, run_id))
-    message = "" if is_asked else "A reassignment is under way already; this is it."
+    message = "" if is_asked else say("A reassignment is under way already; this is it.")
     return respond.done(at(run_id), run, message=message, created=is_new and is_asked)
 
 
@@ -119,20 +120,20 @@ def show(run_id: UUID) -> Response:
 def cancel(run_id: UUID) -> Response:
     runs.cancel(run_id, now=clock.now())
     jobs.wake("tracker", TICK)
-    return steered(run_id, "The reassignment was cancelled; what it dealt stays dealt.")
+    return steered(run_id, say("The reassignment was cancelled; what it dealt stays dealt."))
 
 
 @bp.post("/reassignments/<uuid:run_id>/pause")
 def pause(run_id: UUID) -> Response:
     runs.pause(run_id)
-    return steered(run_id, "The reassignment is paused.")
+    return steered(run_id, say("The reassignment is paused."))
 
 
 @bp.post("/reassignments/<uuid:run_id>/resumption")
 def resume(run_id: UUID) -> Response:
     runs.resume(run_id)
     jobs.wake("tracker", TICK)
-    return steered(run_id, "The reassignment goes on.")
+    return steered(run_id, say("The reassignment goes on."))
 
 
 def steered(run_id: UUID, message: str) -> Response:

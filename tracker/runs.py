@@ -12,6 +12,7 @@ from uuid import UUID
 from common import log as logs
 from common.db import Row
 from common.errors import Conflict, NotFound
+from common.say import say
 from tracker.facts import DEALT_FACTS, moment_text
 from tracker.models import DEALT_TO, WORKERS, dealing, deals_held, outbox, primary, roster
 
@@ -173,7 +174,7 @@ def locked(run_id: UUID) -> Row:
     if run is None:
         raise NotFound("There is no such reassignment.")
     if run["kind"] != "reassignment":
-        raise Conflict(f"This is a run of kind {run['kind']}; only reassignments can be steered.")
+        raise Conflict("Only reassignments can be steered.")
     return run
 
 
@@ -184,7 +185,11 @@ def move(run_id: UUID, wanted: str, allowed: tuple[str, ...], now: datetime | No
         if run["state"] == wanted:
             return
         if run["state"] not in allowed:
-            raise Conflict(f"This reassignment is {run['state']} and cannot become {wanted}.")
+            raise Conflict(
+                "This reassignment is %(state)s and cannot become %(wanted)s.",
+                state=say(run["state"]),
+                wanted=say(wanted),
+            )
         state = "requested" if wanted == "running" and run["started_at"] is None else wanted
         primary.run("UPDATE run SET state = %s, finished_at = %s" + HERE, state, now, run_id)
 

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, current_app, g, request
 from common import chance, clock, people
 from common.db import Row, deadline
 from common.errors import Invalid, TooLarge
+from common.say import say
 from common.web import forms as web_forms
 from common.web import look_up, paging, reading, require, respond
 from tracker import actions, domain, forms, importing, tasks
@@ -81,7 +82,11 @@ def add() -> Response:
         lambda: str(actions.add_task(draft, by=g.user.id, now=clock.now(), seed=chance.new_seed())),
     )
     task = tasks.one(primary, UUID(task_id))
-    message = f"“{task['title']}” was added and dealt to {task['assignee']['name']}."
+    message = say(
+        "“%(title)s” was added and dealt to %(name)s.",
+        title=task["title"],
+        name=task["assignee"]["name"],
+    )
     return respond.done(at(task_id), task, message=message, created=is_new)
 
 
@@ -110,7 +115,7 @@ def edit(task_id: UUID) -> Response:
     domain.check_may_edit(task["added_by"]["id"], by=g.user.id, role=g.user.role)
     draft = forms.changed(task, request.form)
     is_changed = actions.edit_task(task_id, draft, by=g.user.id, role=g.user.role, now=clock.now())
-    message = "The task was changed." if is_changed else "Nothing was different."
+    message = say("The task was changed.") if is_changed else say("Nothing was different.")
     return respond.done(at(task_id), tasks.one(primary, task_id), message=message)
 
 
@@ -118,7 +123,9 @@ def edit(task_id: UUID) -> Response:
 def complete(task_id: UUID) -> Response:
     actions.complete_task(task_id, by=g.user.id, now=clock.now())
     task = tasks.one(primary, task_id)
-    return respond.done(back_to(task_id), task, message=f"“{task['title']}” is done.")
+    return respond.done(
+        back_to(task_id), task, message=say("“%(title)s” is done.", title=task["title"])
+    )
 
 
 @bp.post("/tasks/<uuid:task_id>/withdrawal")
@@ -126,7 +133,9 @@ def withdraw(task_id: UUID) -> Response:
     require("manager", "admin")
     actions.withdraw_task(task_id, by=g.user.id, now=clock.now())
     task = tasks.one(primary, task_id)
-    return respond.done(at(task_id), task, message=f"“{task['title']}” was withdrawn.")
+    return respond.done(
+        at(task_id), task, message=say("“%(title)s” was withdrawn.", title=task["title"])
+    )
 
 
 def back_to(task_id: UUID) -> str:
@@ -155,7 +164,9 @@ def import_file() -> Response:
     with deadline(IMPORT_S):
         report, is_new = web_forms.once(primary, lambda: imported(file), key)
     refused = len(report["refused"])
-    message = f"Tasks added: {report['added']:,}. Rows refused: {refused:,}."
+    message = say(
+        "Tasks added: %(added)s. Rows refused: %(refused)s.", added=report["added"], refused=refused
+    )
     return respond.done(
         f"/tasks/import?report={quote(key)}", report, message=message, created=is_new
     )
@@ -165,7 +176,7 @@ def uploaded() -> IO[bytes]:
     """The file sent.  Raises Invalid if there is none, TooLarge."""
     upload = request.files.get("file")
     if upload is None or not upload.filename:
-        raise Invalid({"file": "Choose a CSV file."})
+        raise Invalid({"file": say("Choose a CSV file.")})
     if upload.stream.seek(0, 2) > FILE_MAX:
         raise TooLarge("The file has more than 20 MB; `exchange import` takes any size.")
     upload.stream.seek(0)

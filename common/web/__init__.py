@@ -13,7 +13,8 @@ from common import log as logs
 from common.config import Config
 from common.db import LOST, Reading, Row, Server, Store, look
 from common.errors import Away, Forbidden, Invalid, NotFound, Refused
-from common.web import csrf, flash, health, respond, wording
+from common.say import say
+from common.web import csrf, flash, health, language, respond, wording
 
 log = logging.getLogger("web")
 
@@ -43,6 +44,7 @@ def create_app(
     app.extensions["exchange-stores"] = stores
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     respond.use_templates(app)
+    language.install(app)
     wording.install(app, settings)
     install_identity(app, identify or service_identity(name, settings))
     csrf.install(app, settings)
@@ -78,7 +80,7 @@ def install_identity(app: Flask, identify: Callable[[], identity.Identity | None
             return None
         g.user = identify()
         if g.user is None and app.name != "gateway":
-            return respond.error_page(401, "Please come through the gateway.")
+            return respond.error_page(401, say("Please come through the gateway."))
         return None
 
 
@@ -99,8 +101,10 @@ def install_refusals(app: Flask) -> None:
             store.close()
         return respond.error_page(
             Away.status,
-            "The database does not take changes just now;"
-            " nothing was changed. Please try again in a moment.",
+            say(
+                "The database does not take changes just now;"
+                " nothing was changed. Please try again in a moment."
+            ),
         )
 
     @app.errorhandler(HTTPException)
@@ -113,9 +117,11 @@ def install_refusals(app: Flask) -> None:
     @app.errorhandler(Exception)
     def fault(error: Exception) -> Response:
         if isinstance(error, ValueError) and "NUL" in str(error):  # psycopg2's, of any field
-            return respond.error_page(400, "A NUL character cannot be taken; please remove it.")
+            return respond.error_page(
+                400, say("A NUL character cannot be taken; please remove it.")
+            )
         log.exception("%s %s failed", request.method, place())
-        return respond.error_page(500, "Something went wrong on our side; it has been noted.")
+        return respond.error_page(500, say("Something went wrong on our side; it has been noted."))
 
 
 def place() -> str:
@@ -164,17 +170,15 @@ def look_up(store: Store, ask: Callable[[Server], T]) -> tuple[T, Reading]:
 def require(*roles: str) -> None:
     """Raises Forbidden unless the caller has one of the roles."""
     if g.user is None or g.user.role not in roles:
-        raise Forbidden(
-            f"Only {' and '.join(roles)} accounts may see this."
-            if request.method == "GET"
-            else f"Only {' and '.join(roles)} accounts may do this."
-        )
+        if request.method == "GET":
+            raise Forbidden("Only %(roles)s accounts may see this.", roles=roles)
+        raise Forbidden("Only %(roles)s accounts may do this.", roles=roles)
 
 
-def found(row: Row | None, what: str) -> Row:
+def found(row: Row | None) -> Row:
     """The row.  Raises NotFound if there is none."""
     if row is None:
-        raise NotFound(f"There is no such {what}.")
+        raise NotFound("There is no such page.")
     return row
 
 

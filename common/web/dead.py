@@ -8,6 +8,7 @@ from common import dead
 from common.consume import Handlers
 from common.db import Store
 from common.errors import Invalid
+from common.say import say
 from common.web import require, respond
 
 REASON_MAX = 500
@@ -22,16 +23,18 @@ def blueprint(store: Store, handlers: Handlers) -> Blueprint:
         require("admin")
         row = dead.redrive(store.primary, dead_id, handlers, by=str(g.user.id))
         facts = dead.facts(row, store.name)
-        return respond.done("/events", facts, message="The event was handled.")
+        return respond.done("/events", facts, message=say("The event was handled."))
 
     @bp.post("/discard")
     def discard(dead_id: UUID) -> Response:
         require("admin")
         reason = request.form.get("reason", "").strip()
         if not reason or len(reason) > REASON_MAX:
-            raise Invalid({"reason": f"Say why, in up to {REASON_MAX} characters."})
+            raise Invalid(
+                {"reason": say("Say why, in up to %(most)s characters.", most=REASON_MAX)}
+            )
         row = dead.discard(store.primary, dead_id, reason=reason, by=str(g.user.id))
         facts = dead.facts(row, store.name)
-        return respond.done("/events", facts, message="The event was discarded.")
+        return respond.done("/events", facts, message=say("The event was discarded."))
 
     return bp

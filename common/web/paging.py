@@ -9,6 +9,8 @@ from uuid import UUID
 import msgspec
 from flask import request
 
+from common.web.language import number
+
 SIZE = 25
 COUNT_MAX = 1000
 
@@ -38,4 +40,4 @@ def cut(rows: list[Any], size: int = SIZE, key: Sequence[str] = ("id",)) -> tupl
 
 def count_text(count: int) -> str:
     """Counts beside lists are exact to 1,000, then `1,000+`; count with `LIMIT COUNT_MAX + 1`."""
-    return f"{COUNT_MAX:,}+" if count > COUNT_MAX else f"{count:,}"
+    return number(min(count, COUNT_MAX)) + ("+" if count > COUNT_MAX else "")

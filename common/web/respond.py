@@ -12,16 +12,18 @@ from jinja2 import ChoiceLoader, FileSystemLoader
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from common.errors import Invalid
+from common.say import say
 from common.web.flash import flash
+from common.web.language import translated
 
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "static"
 SENTENCES = {
-    400: "This request could not be read.",
-    404: "There is no such page.",
-    405: "This address does not answer that kind of request.",
-    413: "That is too large to be taken.",
-    415: "Please send this as a form.",
+    400: say("This request could not be read."),
+    404: say("There is no such page."),
+    405: say("This address does not answer that kind of request."),
+    413: say("That is too large to be taken."),
+    415: say("Please send this as a form."),
 }
 
 
@@ -39,7 +41,9 @@ def wants_json() -> bool:
 
 
 def json(facts: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(facts), status, mimetype="application/json")
+    return Response(
+        msgspec.json.encode(facts, enc_hook=translated), status, mimetype="application/json"
+    )
 
 
 def page(template: str, facts: Mapping[str, Any], status: int = 200, **extra: Any) -> Response:
@@ -54,7 +58,7 @@ def done(location: str, thing: Any, *, message: str = "", created: bool = False)
     if wants_json():
         return json(thing, 201 if created else 200)
     if message:
-        flash(message)
+        flash(translated(message))
     return see_other(location)
 
 
@@ -103,9 +107,8 @@ def form_again(error: Invalid) -> Response:
         return json({"error": error.sentence, "fields": error.fields}, error.status)
     template, context, arguments = g.form_page
     facts = context(**arguments)
-    return page(
-        template, facts, error.status, form=request.form, errors=error.fields, problem=error
-    )
+    shown = {"form": request.form, "errors": error.fields, "problem": error.sentence}
+    return page(template, facts, error.status, **shown)
 
 
 def spell(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -11,7 +11,7 @@ from flask import Flask, g, request
 from markupsafe import Markup
 
 from common.config import Config
-from common.money import format_cents
+from common.web import language
 from common.web.paging import count_text
 from common.web.respond import STATIC
 
@@ -50,16 +50,10 @@ def install(app: Flask, settings: Config) -> None:
     currency = settings.currency
 
     def cents(amount: int | None) -> str:
-        return "–" if amount is None else format_cents(amount, currency)
-
-    def weekday(day: date) -> str:
-        return day.strftime("%a %d %b %Y")
-
-    def month(day: date) -> str:
-        return day.strftime("%B %Y")
+        return "–" if amount is None else language.cents(amount, currency)
 
     app.jinja_env.filters.update(
-        cents=cents, when=when, weekday=weekday, month=month, count=count_text
+        cents=cents, when=when, weekday=language.weekday, month=language.month, count=count_text
     )
     app.jinja_env.globals.update(
         static_url=static_url,

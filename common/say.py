@@ -1,0 +1,35 @@
+"""Sentences for people: written in English where they arise, shown in the reader's language."""
+
+from typing import Any
+
+
+class Sentence(str):
+    """The English text, which is what programs and logs see; and what a translation needs of it."""
+
+    template: str
+    plural: str
+    values: dict[str, Any]
+
+
+def say(template: str, /, **values: Any) -> Sentence:
+    """The sentence with its `%(name)s` filled in: numbers with their thousands apart, words
+    of a tuple with an "and" between, another sentence as it is."""
+    return filled(template, template, "", values)
+
+
+def say_many(one: str, many: str, /, *, n: int, **values: Any) -> Sentence:
+    """The same, `one` if `n` is 1 and else `many`."""
+    return filled(one if n == 1 else many, one, many, {"n": n, **values})
+
+
+def filled(pattern: str, template: str, plural: str, values: dict[str, Any]) -> Sentence:
+    english = {name: in_english(value) for name, value in values.items()}
+    made = Sentence(pattern % english if values else pattern)
+    made.template, made.plural, made.values = template, plural, values
+    return made
+
+
+def in_english(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return " and ".join(value)
+    return f"{value:,}" if isinstance(value, int) else value

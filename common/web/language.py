@@ -1,0 +1,107 @@
+"""The reader's language: which it is, and sentences, numbers, money and days spelled in it.
+
+The gateway writes what a person chose by hand into `Accept-Language`, so that this header alone
+decides, here and in every service.
+"""
+
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from babel import Locale
+from babel.dates import format_date
+from babel.lists import format_list
+from babel.numbers import format_decimal
+from flask import Flask, has_request_context, request
+from flask_babel import Babel, get_locale, gettext, ngettext
+
+from common.money import MINUS, NO_BREAK
+from common.say import Sentence
+
+LANGUAGES = {"en": "English", "ru": "Русский"}
+TRANSLATIONS = Path(__file__).parent.parent / "translations"
+
+
+def install(app: Flask) -> None:
+    """Templates have `_`, `ngettext` and `{% trans %}`, and the filters of this module."""
+    Babel(app, default_translation_directories=str(TRANSLATIONS), locale_selector=preferred)
+    app.jinja_env.finalize = shown
+    app.jinja_env.filters.update(number=number, word=translated)
+    app.jinja_env.globals.update(languages=LANGUAGES, language=language)
+
+
+def preferred() -> str:
+    return request.accept_languages.best_match(LANGUAGES) or "en"
+
+
+def language() -> str:
+    """`en` or `ru`: the language of the page being made."""
+    return str(get_locale()) if has_request_context() else "en"
+
+
+def shown(value: Any) -> Any:
+    """A page shows every sentence in its language, wherever it comes from."""
+    return translated(value) if isinstance(value, Sentence) else value
+
+
+def translated(text: str) -> str:
+    """A sentence, or a word that stands in data, in the reader's language."""
+    if not text or not has_request_context():
+        return text
+    if not isinstance(text, Sentence):
+        return gettext(text)
+    values = {name: spelled(value) for name, value in text.values.items()}
+    if text.plural:
+        return ngettext(text.template, text.plural, text.values["n"], **values)
+    return gettext(text.template, **values)
+
+
+def spelled(value: Any) -> Any:
+    """A value of a sentence."""
+    match value:
+        case int():
+            return number(value)
+        case Sentence():
+            return translated(value)
+        case tuple():
+            return format_list([gettext(word) for word in value], locale=get_locale())
+    return value
+
+
+def number(count: int) -> str:
+    """`12,345`; in Russian `12 345`."""
+    return spelled_number(count, language())
+
+
+def cents(amount: int, currency: str) -> str:
+    """`−1,234.56 EUR`; in Russian `−1 234,56 EUR`."""
+    return spelled_cents(amount, currency, language())
+
+
+def weekday(day: date) -> str:
+    """`Sun 22 Nov 2026`."""
+    return spelled_day(day, "EEE dd MMM y", language())
+
+
+def month(day: date) -> str:
+    """`November 2026`."""
+    return spelled_day(day, "LLLL y", language())
+
+
+# A page spells the same few amounts and days again and again, and Babel takes 20 µs for each.
+@lru_cache(4096)
+def spelled_number(count: int, locale: str) -> str:
+    return format_decimal(count, locale=Locale(locale))
+
+
+@lru_cache(4096)
+def spelled_cents(amount: int, currency: str, locale: str) -> str:
+    digits = format_decimal(Decimal(abs(amount)) / 100, "#,##0.00", Locale(locale))
+    return (MINUS if amount < 0 else "") + digits + (f"{NO_BREAK}{currency}" if currency else "")
+
+
+@lru_cache(1024)
+def spelled_day(day: date, pattern: str, locale: str) -> str:
+    return format_date(day, pattern, Locale(locale))
