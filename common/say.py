@@ -22,6 +22,11 @@ def say_many(one: str, many: str, /, *, n: int, **values: Any) -> Sentence:
     return filled(one if n == 1 else many, one, many, {"n": n, **values})
 
 
+def word(text: str) -> Sentence:
+    """A word that stands in data, such as a state, as part of a sentence."""
+    return filled(text, text, "", {})
+
+
 def filled(pattern: str, template: str, plural: str, values: dict[str, Any]) -> Sentence:
     english = {name: in_english(value) for name, value in values.items()}
     made = Sentence(pattern % english if values else pattern)

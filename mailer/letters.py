@@ -10,7 +10,7 @@ import msgspec
 from common.db import Row
 from common.errors import Conflict, NotFound
 from common.events import LetterSettled, LinkIssued, PayoutMade
-from common.say import say
+from common.say import word
 from mailer import domain, models
 from mailer.models import outbox, primary
 
@@ -126,7 +126,7 @@ def resend(letter_id: UUID, *, now: datetime) -> Row:
     with primary.atomic():
         if not primary.run(RESEND, now, now, letter_id):
             state = letter_of(letter_id)["state"]
-            raise Conflict("This letter is %(state)s and has yet to go out.", state=say(state))
+            raise Conflict("This letter is %(state)s and has yet to go out.", state=word(state))
         return letter_of(letter_id)
 
 

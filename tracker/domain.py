@@ -8,7 +8,7 @@ from uuid import UUID
 
 from common.chance import draw
 from common.errors import Conflict, Forbidden
-from common.say import say
+from common.say import say, word
 
 TITLE_MAX = 200
 DESCRIPTION_MAX = 10_000
@@ -63,7 +63,7 @@ def may_manage(role: str) -> bool:
 def check_open(status: str) -> None:
     """Raises Conflict unless the task is open."""
     if status != "open":
-        raise Conflict("This task is %(state)s already.", state=say(status))
+        raise Conflict("This task is %(state)s already.", state=word(status))
 
 
 def check_may_edit(added_by: UUID, *, by: UUID, role: str) -> None:

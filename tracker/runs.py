@@ -12,7 +12,7 @@ from uuid import UUID
 from common import log as logs
 from common.db import Row
 from common.errors import Conflict, NotFound
-from common.say import say
+from common.say import word
 from tracker.facts import DEALT_FACTS, moment_text
 from tracker.models import DEALT_TO, WORKERS, dealing, deals_held, outbox, primary, roster
 
@@ -187,8 +187,8 @@ def move(run_id: UUID, wanted: str, allowed: tuple[str, ...], now: datetime | No
         if run["state"] not in allowed:
             raise Conflict(
                 "This reassignment is %(state)s and cannot become %(wanted)s.",
-                state=say(run["state"]),
-                wanted=say(wanted),
+                state=word(run["state"]),
+                wanted=word(wanted),
             )
         state = "requested" if wanted == "running" and run["started_at"] is None else wanted
         primary.run("UPDATE run SET state = %s, finished_at = %s" + HERE, state, now, run_id)
