@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from babel import Locale
+from babel import Locale, negotiate_locale
 from babel.dates import format_date
 from babel.lists import format_list
 from babel.numbers import format_decimal
@@ -33,7 +33,7 @@ def install(app: Flask) -> None:
 
 
 def preferred() -> str:
-    return request.accept_languages.best_match(LANGUAGES) or "en"
+    return negotiate_locale(request.accept_languages.values(), LANGUAGES, sep="-") or "en"
 
 
 def language() -> str:

@@ -141,3 +141,13 @@ def test_without_a_session_there_is_no_account(browser, people):
 )
 def test_a_device_is_told_in_words(user_agent, words):
     assert domain.device(user_agent) == words
+
+
+def test_a_language_chosen_by_hand_outweighs_the_browsers(as_person, people):
+    bob = as_person(people.bob)
+
+    bob.post("/account/language", {"language": "ru", "next": "/account"})
+
+    shown = bob.get("/account", html=True, headers={"Accept-Language": "en"}).text
+    assert '<html lang="ru">' in shown
+    assert bob.post("/account/language", {"language": "xx"}).status_code == 400

@@ -30,7 +30,7 @@ def test_the_open_tasks_of_who_left_are_dealt_to_the_others(
     assert {t: w for t, w in held().items() if t not in left} == {
         t: w for t, w in before.items() if t not in left
     }
-    with pytest.raises(Conflict, match="departure"):
+    with pytest.raises(Conflict, match="Only reassignments"):
         runs.pause(run["id"])
 
 

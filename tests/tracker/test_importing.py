@@ -119,7 +119,7 @@ def test_a_file_is_imported_through_the_page(cast: Cast, client: Callable[..., C
     assert twin.json["added"] == 2
     assert [each["row"] for each in twin.json["refused"]] == [2]
     assert page.location == again.location == "/tasks/import?report=k"
-    assert "control characters" in report
+    assert "Control characters" in report
     assert primary.value("SELECT count(*) FROM task") == 4
 
 
