@@ -8,8 +8,8 @@ from uuid import UUID
 
 from common.db import LOST, Row, Server, deadline
 from common.errors import Away
-from gateway.breaker import Breaker
 from common.say import say
+from gateway.breaker import Breaker
 from gateway.models import primary, replica
 
 IDLE = timedelta(hours=12)
