@@ -26,7 +26,9 @@ def test_nothing_is_left_untranslated():
 def test_a_translation_has_the_values_of_its_sentence():
     catalog = messages.read("ru")
 
-    assert {each.id: problems for each in catalog if each.id and (problems := list(each.check()))} == {}
+    assert {
+        each.id: problems for each in catalog if each.id and (problems := list(each.check()))
+    } == {}
 
 
 def test_what_is_compiled_is_what_is_translated(app):
