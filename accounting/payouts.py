@@ -50,10 +50,24 @@ PAY = f"""
 """
 ADVANCE = """
     UPDATE payout_run SET state = 'running', started_at = coalesce(started_at, %s), error = NULL,
-        done = done + %s, paid_cents = paid_cents + %s, worker_id = %s
+        done = done + %s, paid_count = paid_count + %s, paid_cents = paid_cents + %s, worker_id = %s
     WHERE id = %s
 """
-FINISH = "UPDATE payout_run SET state = 'done', finished_at = %s WHERE id = %s"
+# What was posted and what the mailer was told is counted from there, and must be what was paid.
+FINISH = f"""
+    UPDATE payout_run SET state = 'done', finished_at = %s, moved_count = moved.count,
+        moved_cents = moved.cents, told_count = told.count, told_cents = told.cents
+    FROM (
+        SELECT count(*), coalesce(sum(amount_cents), 0) AS cents
+        FROM transfer WHERE kind = 'payout' AND day = %s
+    ) AS moved, (
+        SELECT count(*), coalesce(sum((fact->>'amount_cents')::bigint), 0) AS cents
+        FROM (SELECT envelope::json->'data' AS fact FROM outbox
+              WHERE id >= %s AND type = '{PayoutMade.type}') AS news
+        WHERE fact->>'payout_run_id' = %s
+    ) AS told
+    WHERE id = %s
+"""
 FAIL = """
     UPDATE payout_run SET state = 'failed', error = %s
     WHERE id = (SELECT id FROM payout_run WHERE state <> 'done' ORDER BY day LIMIT 1)
@@ -100,9 +114,10 @@ def advance(run: Row, *, now: datetime, limit: int) -> Row:
     outbox.add_all(payout_made(run, worker, now) for worker in paid)
     paid_cents = sum(worker["balance_cents"] for worker in paid)
     last = due[-1]["worker_id"] if due else run["worker_id"]
-    primary.run(ADVANCE, now, len(due), paid_cents, last, run["id"])
+    primary.run(ADVANCE, now, len(due), len(paid), paid_cents, last, run["id"])
     if len(due) < limit:
-        primary.run(FINISH, now, run["id"])
+        # Ids of the run and of its facts are of the same clock, the database's.
+        primary.run(FINISH, now, day, run["id"], str(run["id"]), run["id"])
         primary.run(CLOSE, now, day)
         log.info("%s is paid out", day, extra={"run": run["id"]})
     return primary.rows("SELECT * FROM payout_run WHERE id = %s", run["id"])[0]

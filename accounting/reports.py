@@ -9,6 +9,12 @@ from common import people
 from common.db import Row, Server
 
 RUN = "SELECT id, day, state, total, done, paid_cents FROM payout_run"
+RECONCILED = """
+    SELECT paid_count, paid_cents, moved_count, moved_cents, told_count, told_cents,
+           (moved_count, moved_cents) = (paid_count, paid_cents)
+           AND (told_count, told_cents) = (paid_count, paid_cents) AS agrees
+    FROM payout_run WHERE id = %s AND moved_count IS NOT NULL
+"""
 FIRST = UUID(int=0)
 
 RUNS = f"{RUN} WHERE day < %s ORDER BY day DESC LIMIT %s"
@@ -41,6 +47,13 @@ def all_runs(db: Server) -> Iterator[Row]:
 
 def run(db: Server, run_id: UUID) -> Row | None:
     return db.row(f"{RUN} WHERE id = %s", run_id)
+
+
+def reconciliation(db: Server, run_id: UUID) -> Row | None:
+    """What the run paid, what was posted, what the mailer was told, and whether they agree; None
+    before its end.
+    """
+    return db.row(RECONCILED, run_id)
 
 
 def payouts(db: Server, day: date, *, after: UUID = FIRST, limit: int) -> list[Row]:

@@ -1,11 +1,16 @@
 """Whether everything kept beside the transfers is what the transfers say."""
 
+import logging
 from collections.abc import Iterator
+from datetime import datetime
 
 from accounting.models import primary
-from common.db import deadline
+from common.db import Row, Server, deadline
+
+log = logging.getLogger("verify")
 
 PATIENCE_S = 1800
+SENTENCES_MAX = 50
 
 # Each a chain's link: totals against transfers, what was carried against totals, and so on.  Every
 # statement returns a sentence a row that is wrong.
@@ -63,12 +68,18 @@ RUNS = """
     WITH passed AS (
         SELECT day, count(carried_cents) AS workers FROM total GROUP BY day
     ), paid AS (
-        SELECT day, sum(amount_cents) AS cents FROM transfer WHERE kind = 'payout' GROUP BY day
+        SELECT day, count(*), sum(amount_cents) AS cents
+        FROM transfer WHERE kind = 'payout' GROUP BY day
     )
     SELECT format('payout run of %%s: done %%s, paid %%s; payouts done %%s, paid %%s', day,
-                  done, paid_cents, coalesce(workers, 0), coalesce(cents, 0))
+                  done, (paid_count, paid_cents), coalesce(workers, 0),
+                  (coalesce(count, 0), coalesce(cents, 0)))
     FROM payout_run LEFT JOIN passed USING (day) LEFT JOIN paid USING (day)
-    WHERE (done, paid_cents) <> (coalesce(workers, 0), coalesce(cents, 0)) ORDER BY day
+    WHERE (done, paid_count, paid_cents)
+              <> (coalesce(workers, 0), coalesce(count, 0), coalesce(cents, 0))
+          OR (moved_count, moved_cents) <> (paid_count, paid_cents)
+          OR (told_count, told_cents) <> (paid_count, paid_cents)
+    ORDER BY day
 """
 OTHERS = """
     SELECT format('transfer %%s, posted in %%s, reverses %%s, which it does not mirror', back.id,
@@ -81,16 +92,52 @@ OTHERS = """
 CHECKS = (TOTALS, CARRIED, ACCOUNTS, DAYS, RUNS, OTHERS)
 
 
+# Only when all is paid: a verification takes a while, and payouts should not wait for it.
+DUE = """
+    SELECT max(day) FROM business_day WHERE state = 'closed'
+    AND NOT EXISTS (SELECT FROM payout_run WHERE state <> 'done')
+    HAVING max(day) > coalesce((SELECT max(day) FROM verification), '-infinity')
+"""
+KEEP = """
+    INSERT INTO verification (day, at, transfers, findings, sentences)
+    VALUES (%s, %s, %s, %s, %s::text[]) ON CONFLICT (day) DO NOTHING
+"""
+LAST = """
+    SELECT day, at, transfers, findings, ok, sentences FROM verification ORDER BY day DESC LIMIT 1
+"""
+
+
 def differences() -> Iterator[str]:
     """A sentence for each row that does not follow from the transfers, all at one moment."""
     with deadline(PATIENCE_S), primary.atomic():
         primary.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         for check in CHECKS:
-            for (sentence,) in primary.execute_sql(check, ()):
-                yield sentence
+            for row in primary.stream(check):
+                yield row["format"]
 
 
 def count() -> int:
     """How many transfers there are."""
     with deadline(PATIENCE_S):
         return primary.value("SELECT count(*) FROM transfer")
+
+
+def verify_after_closing(*, now: datetime) -> bool:
+    """What the comparison found is kept with the last closed day, once a day; whether it was done
+    just now.
+    """
+    day = primary.value(DUE)
+    if day is None:
+        return False
+    findings, sentences = 0, list[str]()
+    for findings, sentence in enumerate(differences(), 1):
+        if findings <= SENTENCES_MAX:
+            sentences.append(sentence)
+            log.error("%s", sentence)
+    primary.run(KEEP, day, now, count(), findings, sentences)
+    return True
+
+
+def last(db: Server) -> Row | None:
+    """`{day, at, transfers, findings, ok, sentences}` of the last comparison, None before any."""
+    return db.row(LAST)

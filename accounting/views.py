@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, g, request
 
-from accounting import actions, books, forms, reports
+from accounting import actions, books, forms, reports, verify
 from accounting.models import primary, store
 from common import clock, jobs
 from common.db import Row
@@ -27,30 +27,30 @@ def only_accountants() -> None:
 
 @bp.get("/payout-runs")
 def index() -> Response:
-    return respond.page("accounting/payout_runs.html", listed(), beside=beside)
+    return respond.page("accounting/payout_runs.html", listed())
 
 
 def listed() -> Row:
+    """Runs; what closing the open day would do; when the books were last compared with themselves,
+    and what that found.
+    """
     asked = paging.asked(date)
     before = asked[0] if asked else date.max
-    rows = reports.runs(reading(store).db, before=before, limit=paging.SIZE + 1)
-    page, next_page = paging.cut(rows, key=("day",))
-    return {"payout_runs": page, "next": next_page}
-
-
-def beside() -> Row:
-    """What the page shows beside the list: the open day and what closing it would do."""
     source = reading(store)
-    preview = reports.preview(source.db)
-    return {"preview": preview, "today": books.today(clock.now()), **source.age}
-
-
-def listed_again() -> Row:
-    return {**listed(), "beside": beside}
+    rows = reports.runs(source.db, before=before, limit=paging.SIZE + 1)
+    page, next_page = paging.cut(rows, key=("day",))
+    return {
+        "payout_runs": page,
+        "next": next_page,
+        "preview": reports.preview(source.db),
+        "today": books.today(clock.now()),
+        "verification": verify.last(source.db),
+        **source.age,
+    }
 
 
 @bp.post("/payout-runs")
-@respond.form("accounting/payout_runs.html", listed_again)
+@respond.form("accounting/payout_runs.html", listed)
 def close() -> Response:
     day = forms.day_to_close(request.form)
 
@@ -72,7 +72,12 @@ def show(run_id: UUID) -> Response:
     after = asked[0] if asked else reports.FIRST
     rows = reports.payouts(source.db, run["day"], after=after, limit=PAID_SIZE + 1)
     page, next_page = paging.cut(rows, PAID_SIZE, key=("worker_id",))
-    facts = {**run, "payouts": [reports.payout(row) for row in page], "next": next_page}
+    facts = {
+        **run,
+        "payouts": [reports.payout(row) for row in page],
+        "next": next_page,
+        "reconciliation": reports.reconciliation(source.db, run_id),
+    }
     return respond.page("accounting/payout_run.html", facts, **source.age)
 
 

@@ -82,6 +82,7 @@ def test_busy_books_are_not_waited_for_without_end() -> None:
     assert days() == {MONDAY: "open"}
 
 
+@pytest.mark.promise(26)
 def test_missed_days_are_closed_in_order_and_each_is_paid() -> None:
     books.open_books(MONDAY, now=NOON)
     (bob,) = workers_with_rewards(1)
@@ -107,6 +108,7 @@ def test_a_tick_opens_books_never_opened() -> None:
     assert days() == {MONDAY: "open"}
 
 
+@pytest.mark.promise(27)
 @pytest.mark.parametrize(
     ("day", "ends"),
     [

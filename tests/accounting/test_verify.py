@@ -5,8 +5,9 @@ from uuid import UUID
 import pytest
 from click.testing import CliRunner
 
-from accounting import actions, payouts, verify
+from accounting import actions, jobs, payouts, verify
 from accounting.models import primary
+from common import clock
 from common.cli import main
 from tests.accounting.conftest import (
     MONDAY,
@@ -39,13 +40,10 @@ def found() -> Iterator[str]:
 
 
 def test_an_untouched_ledger_agrees_with_itself(two_days: tuple[UUID, UUID]) -> None:
-    result = CliRunner().invoke(main, ["ledger", "verify"])
-
-    assert (list(found()), result.exit_code) == ([], 0)
-    assert result.output == "All balances and totals follow from the 8 transfers.\n"
+    assert (list(found()), verify.count()) == ([], 8)
 
 
-@pytest.mark.parametrize(
+HARM = pytest.mark.parametrize(
     ("harm", "named"),
     [
         ("UPDATE total SET fees_cents = fees_cents + 1 WHERE worker_id = %s", "worker {bob}"),
@@ -62,24 +60,59 @@ def test_an_untouched_ledger_agrees_with_itself(two_days: tuple[UUID, UUID]) -> 
             "day 20",
         ),
         ("UPDATE payout_run SET paid_cents = 1 WHERE %s <> ''", "payout run of 2026-03-02"),
+        ("UPDATE payout_run SET told_count = 0 WHERE %s <> ''", "payout run of 2026-03-02"),
     ],
 )
+
+
+def do_harm(harm: str, worker_id: UUID) -> None:
+    """The statement has its way, whatever stands guard."""
+    with primary.atomic():
+        primary.run("ALTER TABLE transfer DISABLE TRIGGER USER")
+        primary.run("GRANT UPDATE, DELETE ON transfer TO CURRENT_USER")
+        primary.run(harm, str(worker_id))
+        primary.run("REVOKE UPDATE, DELETE ON transfer FROM CURRENT_USER")
+        primary.run("ALTER TABLE transfer ENABLE TRIGGER USER")
+
+
+@HARM
 def test_a_change_behind_its_back_is_named(
     two_days: tuple[UUID, UUID], harm: str, named: str
 ) -> None:
     bob, _ = two_days
-    with primary.atomic():
-        primary.run("ALTER TABLE transfer DISABLE TRIGGER USER")
-        primary.run("GRANT UPDATE, DELETE ON transfer TO CURRENT_USER")
-        primary.run(harm, str(bob))
-        primary.run("REVOKE UPDATE, DELETE ON transfer FROM CURRENT_USER")
-        primary.run("ALTER TABLE transfer ENABLE TRIGGER USER")
+    do_harm(harm, bob)
 
-    result = CliRunner().invoke(main, ["ledger", "verify"])
+    sentences = list(found())
 
-    assert result.exit_code == 1
-    assert named.format(bob=bob) in result.output
-    assert "does not agree with itself" in result.output
+    assert any(named.format(bob=bob) in sentence for sentence in sentences)
+
+
+def test_the_books_are_verified_once_after_a_day_was_closed(two_days: tuple[UUID, UUID]) -> None:
+    jobs.tick()
+    first = verify.last(primary)
+    do_harm("UPDATE total SET fees_cents = fees_cents + 1 WHERE worker_id = %s", two_days[0])
+    jobs.tick()
+    again = verify.last(primary)
+    with clock.hold(NOON + 2 * DAY):
+        jobs.tick()
+    wrong = verify.last(primary)
+
+    assert first
+    assert wrong
+    assert (first["day"], first["at"], first["ok"], first["transfers"]) == (MONDAY, NOON, True, 8)
+    assert again == first
+    assert (wrong["day"], wrong["at"], wrong["ok"]) == (MONDAY + DAY, NOON + 2 * DAY, False)
+    assert wrong["findings"] >= 1
+    assert f"worker {two_days[0]}" in wrong["sentences"][0]
+
+
+def test_nothing_is_verified_before_a_day_is_closed_and_paid() -> None:
+    tell(completed(new_id()))
+    jobs.tick()
+    actions.close_day(MONDAY, by=None, now=NOON)
+
+    assert not verify.verify_after_closing(now=NOON)
+    assert verify.last(primary) is None
 
 
 def test_a_transfer_is_reversed_from_the_command_line(two_days: tuple[UUID, UUID]) -> None:

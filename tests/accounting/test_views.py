@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from accounting import payouts
+from accounting import jobs, payouts
 from accounting.models import primary
 from common import clock
 from common.events import LetterSettled
@@ -42,7 +42,8 @@ def test_an_accountant_closes_the_open_day(dan: Client) -> None:
         "done": 0,
         "paid_cents": 0,
     }
-    assert dan.get("/payout-runs").json == {"payout_runs": [answer.json], "next": None}
+    listed = dan.get("/payout-runs").json
+    assert (listed["payout_runs"], listed["next"]) == ([answer.json], None)
 
 
 def test_a_browser_is_led_to_the_run(dan: Client) -> None:
@@ -109,11 +110,19 @@ def test_a_run_shows_who_was_paid_and_what_became_of_the_letter(
     after = dan.get(path).json
 
     done = {"state": "done", "done": 2, "paid_cents": due}
+    agreed = before.pop("reconciliation")
     assert before == {**run, **done, "payouts": [{**payout, "letter": "queued"}], "next": None}
+    assert agreed.pop("agrees")
+    assert agreed == {
+        f"{part}_{unit}": value
+        for part in ("paid", "moved", "told")
+        for unit, value in (("count", 1), ("cents", due))
+    }
     assert after["payouts"] == [{**payout, "letter": "sent"}]
     page = dan.get(path, html=True).text
     assert "Bob" in page
     assert "sent" in page
+    assert "Letters asked for" in page
     assert "data-live" not in page
 
 
@@ -154,7 +163,9 @@ def test_payouts_as_csv_carry_the_json_names(dan: Client, cast: Cast, replayed: 
 def test_the_page_says_what_closing_would_do(dan: Client, replayed: Wait) -> None:
     replayed()
     page = dan.get("/payout-runs", html=True).text
+    preview = dan.get("/payout-runs").json["preview"]
 
+    assert (preview["workers"], preview["workers_in_minus"]) == (1, 1)
     assert "Books open for Mon 02 Mar 2026" in page
     assert "to 1 worker" in page
     assert "1 worker in minus" in page
@@ -164,3 +175,40 @@ def test_the_page_says_what_closing_would_do(dan: Client, replayed: Wait) -> Non
 def test_a_run_that_is_not_there_is_not_found(dan: Client, cast: Cast) -> None:
     assert dan.get(f"/payout-runs/{cast.bob.id}").status_code == 404
     assert dan.get(f"/payout-runs/{cast.bob.id}.csv").status_code == 404
+
+
+def test_the_page_says_when_the_books_were_verified_and_what_that_found(
+    dan: Client, replayed: Wait
+) -> None:
+    before = dan.get("/payout-runs").json["verification"]
+    close(dan)
+    jobs.tick()
+    replayed()
+    good = dan.get("/payout-runs")
+    primary.run("UPDATE account SET carried_cents = 5 WHERE name LIKE 'worker:%%'")
+    with clock.hold(NOON + 2 * DAY):
+        jobs.tick()
+    replayed()
+    page = dan.get("/payout-runs", html=True).text
+
+    assert before is None
+    assert good.json["verification"]["ok"]
+    assert good.json["verification"]["at"] == "2026-03-02T12:00:00Z"
+    assert "does not agree" in page
+    assert "carried 5" in page
+
+
+def test_a_run_that_does_not_reconcile_says_so(dan: Client, replayed: Wait) -> None:
+    run = close(dan).json
+    before = dan.get(f"/payout-runs/{run['id']}").json["reconciliation"]
+    payouts.pay_batch(now=NOON, limit=1)
+    primary.run("DELETE FROM outbox WHERE type = 'payout.made'")
+    payouts.pay_all(now=NOON)
+    replayed()
+
+    shown = dan.get(f"/payout-runs/{run['id']}").json["reconciliation"]
+
+    assert before is None
+    assert not shown["agrees"]
+    assert (shown["paid_count"], shown["moved_count"], shown["told_count"]) == (1, 1, 0)
+    assert "does not agree" in dan.get(f"/payout-runs/{run['id']}", html=True).text
