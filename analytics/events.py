@@ -5,6 +5,7 @@ from heapq import merge
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import redis
 from flask import Blueprint, Response, current_app, request
 
@@ -12,6 +13,7 @@ from analytics.sources import OWNERS, sources
 from common import bus_status, stream
 from common.db import Reading, Row
 from common.errors import Away
+from common.service import services
 from common.web import paging, reading, require, respond
 
 bp = Blueprint("events", __name__)
@@ -69,11 +71,21 @@ def index() -> Response:
     lags, bus_away = streams()
     facts = {"streams": lags, "dead": rows, "next": following, "away": bus_away + away}
     most = paging.COUNT_MAX + 1
-    extra: dict[str, Any] = {"count": sum(r.db.value(COUNT, most) for r in found.values())}
+    counts = {name: r.db.value(COUNT, most) for name, r in found.items()}
+    extra: dict[str, Any] = {"count": sum(counts.values()), "counts": counts, "pretty": pretty}
+    extra["redrivable"] = [service.name for service in services() if service.handlers]
     oldest = min(found.values(), key=lambda r: r.as_of, default=None)
     extra |= oldest.age if oldest else {"as_of": None, "lag_s": None}
     choices = [("", "Any"), *((name, name.capitalize()) for name in OWNERS)]
     return respond.page("analytics/events.html", facts, choices=choices, **extra)
+
+
+def pretty(event: str) -> str:
+    """The event with a line for each of its fields; what is no JSON as it is."""
+    try:
+        return msgspec.json.format(event)
+    except msgspec.MsgspecError:
+        return event
 
 
 @bp.get("/events.csv")

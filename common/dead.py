@@ -1,5 +1,7 @@
 """Dead letters: what a person does with an event that could not be handled."""
 
+import math
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -44,10 +46,15 @@ def redrive(primary: Server, dead_id: UUID, handlers: Handlers, *, by: str) -> R
         raise Conflict("It failed again: %(error)s", error=str(error)) from error
 
 
-def redrive_all(primary: Server, handlers: Handlers, *, by: str) -> tuple[int, dict[UUID, str]]:
-    """Every letter was tried once; returns how many are gone, and those that stay with why."""
+def redrive_all(
+    primary: Server, handlers: Handlers, *, by: str, within_s: float = math.inf
+) -> tuple[int, dict[UUID, str]]:
+    """Every letter was tried once, or as many as there was time for; returns how many are gone,
+    and those that stay with why.
+    """
     gone, stay, last = 0, dict[UUID, str](), START
-    while rows := primary.rows(NEXT, last, BATCH):
+    end = time.monotonic() + within_s
+    while time.monotonic() < end and (rows := primary.rows(NEXT, last, BATCH)):
         last = rows[-1]["id"]
         failed = redrive_batch(primary, [row["id"] for row in rows], handlers, by)
         gone += len(rows) - len(failed)

@@ -1,4 +1,4 @@
-"""`/events/<service>/dead/<id>/…`: redrive and discard, in the service that owns the letter."""
+"""`/events/<service>/dead/…`: redrive and discard, in the service that owns the letters."""
 
 from uuid import UUID
 
@@ -12,20 +12,31 @@ from common.say import say
 from common.web import require, respond
 
 REASON_MAX = 500
+REDRIVE_S = 10.0  # the gateway and whoever pressed the button are waiting
 
 
 def blueprint(store: Store, handlers: Handlers) -> Blueprint:
-    """The two routes of one service."""
-    bp = Blueprint("dead", __name__, url_prefix=f"/events/{store.name}/dead/<uuid:dead_id>")
+    """The routes of one service."""
+    bp = Blueprint("dead", __name__, url_prefix=f"/events/{store.name}/dead")
 
     @bp.post("/redrive")
+    def redrive_all() -> Response:
+        require("admin")
+        by = str(g.user.id)
+        handled, failed = dead.redrive_all(store.primary, handlers, by=by, within_s=REDRIVE_S)
+        left = store.primary.value("SELECT count(*) FROM dead_letter")
+        facts = {"handled": handled, "failed": len(failed), "left": left}
+        message = f"Events handled: {handled:,}; failed again: {len(failed):,}; left: {left:,}."
+        return respond.done("/events", facts, message=message)
+
+    @bp.post("/<uuid:dead_id>/redrive")
     def redrive(dead_id: UUID) -> Response:
         require("admin")
         row = dead.redrive(store.primary, dead_id, handlers, by=str(g.user.id))
         facts = dead.facts(row, store.name)
         return respond.done("/events", facts, message=say("The event was handled."))
 
-    @bp.post("/discard")
+    @bp.post("/<uuid:dead_id>/discard")
     def discard(dead_id: UUID) -> Response:
         require("admin")
         reason = request.form.get("reason", "").strip()

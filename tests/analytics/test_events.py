@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from analytics import events
+from common import stream
 from common.db import deadline
 from common.errors import Away
 from common.service import services
@@ -49,11 +50,33 @@ def test_streams_say_how_far_each_group_is(cast, client):
     assert set(known["events:gateway", "mailer"]) == {
         "stream",
         "group",
+        "consumers",
         "lag",
         "pending",
+        "pending_s",
         "oldest_s",
     }
     assert known["events:gateway", "mailer"]["lag"] == 0
+    assert known["events:gateway", "mailer"]["consumers"] == 1
+
+
+def test_what_the_bus_does_not_know_is_shown_as_unknown(cast, client, settings):
+    with stream.connect(settings.bus_url) as bus:
+        stream.publish(bus, "events:gateway", ["{", "{"])
+        read = stream.read(bus, "mailer", "slow", ["events:gateway"], 1, own=False)
+        bus.xdel("events:gateway", bus.xinfo_stream("events:gateway")["last-generated-id"])
+    fay = client("analytics", cast.fay)
+
+    streams = fay.get("/events").json["streams"]
+    page = fay.get("/events", html=True).text
+
+    [mailer] = [
+        one for one in streams if (one["stream"], one["group"]) == ("events:gateway", "mailer")
+    ]
+    assert len(read) == 1
+    assert (mailer["lag"], mailer["pending"], mailer["consumers"]) == (None, 1, 2)
+    assert 0 <= mailer["pending_s"] < 60
+    assert "unknown" in page
 
 
 def test_pages_lead_to_every_letter_once(cast, client, replayed):
@@ -84,6 +107,9 @@ def test_the_page_offers_to_redrive_and_to_discard(cast, client, replayed):
     assert f'action="/events/mailer/dead/{letter["id"]}/redrive"' in text
     assert f'action="/events/mailer/dead/{letter["id"]}/discard"' in text
     assert "As of" in text
+    assert 'action="/events/mailer/dead/redrive"' in text
+    assert "Redrive all of mailer (1)" in text
+    assert "{\n  &#34;type&#34;: &#34;task.added&#34;\n}" in text
 
 
 @pytest.mark.parametrize("path", ["/events", "/events.csv"])

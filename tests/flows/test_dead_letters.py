@@ -11,6 +11,12 @@ from common.service import load, services
 from tests.conftest import Cast, Client
 
 OWNERS = ["accounting", "mailer", "tracker"]
+JOINED = (
+    '{"id": "01900000-0000-7000-8000-0000000000ff", "source": "/gateway", "type": "user.added",'
+    ' "time": "2026-11-02T12:00:00Z", "dataschema": "user.added/1", "data": {"user_id":'
+    ' "01900000-0000-7000-8000-0000000000fe", "email": "gus@example.com", "name": "Gus",'
+    ' "role": "worker", "is_active": true, "user_version": 1}}'
+)
 
 
 def bury(settings: Config, name: str, text: str) -> None:
@@ -64,3 +70,23 @@ def test_a_redriven_event_has_its_effect(
 
     assert answer.status_code == 200
     assert accounting.primary().value("SELECT count(*) FROM transfer") == 1
+
+
+def test_all_of_a_service_are_redriven_by_an_admin_and_what_fails_stays(
+    cast: Cast, client: Callable[..., Client], settings: Config
+) -> None:
+    tracker = next(one for one in services() if one.name == "tracker").primary()
+    for _ in range(3):
+        bury(settings, "tracker", "{")
+    known = tracker.value("SELECT event FROM dead_letter LIMIT 1")
+    tracker.run("UPDATE dead_letter SET event = %s WHERE id = (SELECT min(id::text)::uuid FROM"
+                " dead_letter)", JOINED)  # fmt: skip
+    fay = client("tracker", cast.fay)
+
+    refused = client("tracker", cast.ann).post("/events/tracker/dead/redrive")
+    answer = fay.post("/events/tracker/dead/redrive")
+
+    assert (known, refused.status_code) == ("{", 403)
+    assert answer.json == {"handled": 1, "failed": 2, "left": 2}
+    assert tracker.value("SELECT count(*) FROM person WHERE name = 'Gus'") == 1
+    assert tracker.value("SELECT done_by FROM bus_log") == str(cast.fay.id)
