@@ -1,16 +1,17 @@
 """`exchange accounting …`, `exchange ledger …`, `exchange payouts …`."""
 
 from datetime import datetime
+from itertools import chain
 from uuid import UUID
 
 import click
 
-from accounting import actions, books, models, payouts, verify
+from accounting import actions, audit, books, models, payouts, verify
 from common import clock, config
 from common.errors import Refused
 from common.figures import Gauge
 from common.money import format_cents
-from common.service import Service
+from common.service import Service, services
 
 SHOWN_MAX = 50
 
@@ -21,15 +22,30 @@ def ledger() -> None:
 
 
 @ledger.command("verify")
-def verify_ledger() -> None:
-    """Recompute every balance and total from the transfers and compare."""
-    service.open(config.current())
-    found = list(verify.differences())
-    for sentence in found[:SHOWN_MAX]:
-        click.echo(sentence)
-    if found:
-        raise Refused(f"The ledger does not agree with itself in {len(found):,} places.")
-    click.echo(f"All balances and totals follow from the {verify.count():,} transfers.")
+@click.option(
+    "--wait",
+    "wait_s",
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait so long until what was said has been heard.",
+)
+def verify_ledger(wait_s: float) -> None:
+    """Recompute every balance and total from the transfers, and compare the transfers with what
+    the tracker says and what analytics shows.
+    """
+    settings = config.current()
+    for each in services():
+        each.open(settings)
+    others = audit.Audit(settings, wait_s)
+    count = 0
+    for count, sentence in enumerate(chain(verify.differences(), others.differences()), 1):
+        if count <= SHOWN_MAX:
+            click.echo(sentence)
+    if others.on_its_way:
+        click.echo(f"Not counted: {others.on_its_way:,} facts that may still be on their way.")
+    if count:
+        raise Refused(f"The ledger does not agree in {count:,} places.")
+    click.echo(f"Balances, totals, deals and reports agree with the {verify.count():,} transfers.")
 
 
 @ledger.command()

@@ -51,8 +51,8 @@ def price_tasks(task_ids: Sequence[UUID], *, seed: bytes, now: datetime) -> None
     outbox.add_all(TasksPriced(prices=part) for part in parts(cursor.fetchall(), PRICES_MAX))
 
 
-def parts(whole: Sequence[T], size: int) -> Iterator[list[T]]:
-    """The sequence cut into lists of up to `size`."""
+def parts(whole: Iterable[T], size: int) -> Iterator[list[T]]:
+    """What there is, cut into lists of up to `size`."""
     rest = iter(whole)
     while part := list(islice(rest, size)):
         yield part

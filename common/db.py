@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg2
 import psycopg2.extensions
@@ -179,6 +180,20 @@ def look(server: Server, after: str = NO_LSN) -> tuple[Reading, bool]:
     assert found is not None
     lag_s = (found["moment"] - found["as_of"]).total_seconds()
     return Reading(server, found["as_of"], round(max(0.0, lag_s), 3)), found["caught_up"]
+
+
+def apart(url: str) -> tuple[str, str]:
+    """The URL of the first host, and that of the others or, without any, of the same again.
+
+    libpq waits for the first one as long as it hangs, so it would never come to the second.
+    """
+    parts = urlsplit(url)
+    who, at, hosts = parts.netloc.rpartition("@")
+    first, _, others = hosts.partition(",")
+    standby, primary = (
+        parts._replace(netloc=who + at + each).geturl() for each in (first, others or first)
+    )
+    return standby, primary
 
 
 class Store:
