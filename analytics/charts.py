@@ -60,6 +60,7 @@ def by_day(labels: list[date], series: Series, rows: list[Row], height: int = 36
         width=960,
         height=height,
         margin=12,
+        margin_bottom=40,
         show_dots=False,
         show_minor_x_labels=False,
         truncate_label=-1,

@@ -137,10 +137,10 @@ def transfer(transfer_id: UUID) -> Response:
 @bp.get("/earnings/people")
 def people() -> Response:
     require("accountant", "admin")
-    wanted = request.args.get("balance")
-    rows, following = in_minus(wanted == "newly") if wanted in MINUS else with_balances()
+    wanted, day = request.args.get("balance"), Period.read(request.args).until
+    rows, following = in_minus(wanted, day) if wanted in MINUS else with_balances()
     found = {"people": rows, "next": following, **reading(sources["accounting"]).age}
-    return respond.page("analytics/people.html", found)
+    return respond.page("analytics/people.html", found, at=day)
 
 
 def with_balances() -> tuple[list[Row], Any]:
@@ -152,14 +152,17 @@ def with_balances() -> tuple[list[Row], Any]:
     return [{**row, "balance_cents": known.get(row["id"], 0)} for row in rows], following
 
 
-def in_minus(newly: bool) -> tuple[list[Row], Any]:
-    """A page of those whose balance is below zero, the lowest first; `newly`: it was not when the
-    last day closed.
+def in_minus(wanted: str, day: date | None) -> tuple[list[Row], Any]:
+    """A page of those whose balance is below zero, or was at the end of the day, the lowest first;
+    `newly`: it was not when the last day closed.
     """
-    key, db = paging.asked(int, UUID), reading(sources["accounting"]).db
-    rows, following = paging.cut(
-        reports.in_minus(db, newly, key, paging.SIZE + 1), key=("balance_cents", "id")
+    key, db, size = paging.asked(int, UUID), reading(sources["accounting"]).db, paging.SIZE + 1
+    rows = (
+        reports.in_minus_at(db, day, key, size)
+        if day
+        else reports.in_minus(db, wanted == "newly", key, size)
     )
+    rows, following = paging.cut(rows, key=("balance_cents", "id"))
     known = names.roles(row["id"] for row in rows)
     unknown = {"name": "Somebody", "role": "–"}
     return [{**row, **known.get(row["id"], unknown)} for row in rows], following

@@ -25,17 +25,33 @@ IN_MINUS = """
       AND (balance_cents, worker_id) > (coalesce(%s, -9e18::bigint), %s)
     ORDER BY balance_cents, worker_id LIMIT %s
 """
-# Each day with its dearest task: one step down an index a day.
+IN_MINUS_AT = """
+    SELECT everybody.worker_id AS id, at_end.balance_cents FROM report_balances AS everybody
+    JOIN LATERAL (
+        SELECT carried_cents AS balance_cents FROM report_totals AS total
+        WHERE total.worker_id = everybody.worker_id AND day <= %s AND carried_cents IS NOT NULL
+        ORDER BY day DESC LIMIT 1
+    ) AS at_end ON at_end.balance_cents < 0
+    WHERE (at_end.balance_cents, everybody.worker_id) > (coalesce(%s, -9e18::bigint), %s)
+    ORDER BY at_end.balance_cents, everybody.worker_id LIMIT %s
+"""
+NEWLY = "SELECT count(*) FROM report_balances WHERE balance_cents < 0 AND carried_cents >= 0"
+# Each day with its dearest task: one step down an index a day.  The days asked for, as many before
+# them if that is within ten years, and those around the open one.
 DASHBOARD = """
-    WITH days AS MATERIALIZED (SELECT * FROM report_days), wanted AS (
+    WITH days AS MATERIALIZED (SELECT * FROM report_days), asked AS (
         SELECT today, coalesce(%s::date, today - %s) AS since, coalesce(%s::date, today) AS until,
-               least(date_trunc('week', today), date_trunc('month', today))::date AS around
+               least(date_trunc('week', today), date_trunc('month', today), today - 7)::date
+                   AS around
         FROM (SELECT max(day) AS today FROM days WHERE state = 'open') AS open
+    ), wanted AS (
+        SELECT *, CASE WHEN until - since BETWEEN 0 AND 3660 THEN since - (until - since + 1)
+                       ELSE since END AS before FROM asked
     )
     SELECT day, fees_cents - rewards_cents AS company_cents, fees_cents, rewards_cents,
-           workers_in_minus, task_id, reward_cents, posted_at, day = today AS is_today,
-           day BETWEEN since AND until AS is_asked
-    FROM wanted JOIN days ON day BETWEEN since AND until OR day BETWEEN around AND today
+           workers_in_minus, task_id, reward_cents, posted_at, today - day AS days_ago,
+           day BETWEEN since AND until AS is_asked, day BETWEEN before AND since - 1 AS is_before
+    FROM wanted JOIN days ON day BETWEEN before AND until OR day BETWEEN around AND today
     LEFT JOIN LATERAL (
         SELECT task_id, amount_cents AS reward_cents, posted_at FROM report_rewards
         WHERE report_rewards.day = days.day
@@ -72,21 +88,42 @@ def in_minus(db: Server, newly: bool, after: Any, limit: int) -> list[Row]:
     return db.rows(IN_MINUS, newly, *(after or (None, FIRST)), limit)
 
 
+def in_minus_at(db: Server, day: date, after: Any, limit: int) -> list[Row]:
+    """Whose balance was below zero at the end of that day, the lowest first, behind the key."""
+    return db.rows(IN_MINUS_AT, day, *(after or (None, FIRST)), limit)
+
+
+def newly_in_minus(db: Server) -> int:
+    """For how many the balance is below zero now and was not when the last day closed."""
+    return db.value(NEWLY)
+
+
 def dashboard(db: Server, period: Period) -> list[Row]:
-    """Days asked for and those around the open day, newest first, each with its dearest task."""
+    """Days asked for, as many before them, and those around the open day, newest first, each with
+    its dearest task.
+    """
     return db.rows(DASHBOARD, period.since, DEFAULT_DAYS - 1, period.until)
 
 
-def today(rows: list[Row]) -> Row | None:
-    """The open day among a dashboard's rows, None before the books are opened."""
-    return next((row for row in rows if row["is_today"]), None)
+def ago(rows: list[Row], days: int) -> Row | None:
+    """The day so many days before the open one among a dashboard's rows, None if it had none."""
+    return next((row for row in rows if row["days_ago"] == days), None)
+
+
+def summed(rows: list[Row]) -> Row | None:
+    """The sums of these days, from the first to the last; None without any."""
+    if not rows:
+        return None
+    names = ("company_cents", "fees_cents", "rewards_cents")
+    sums = {name: sum(row[name] for row in rows) for name in names}
+    return {"since": rows[-1]["day"], "until": rows[0]["day"], "days": len(rows), **sums}
 
 
 def dearest(rows: list[Row]) -> dict[str, Row | None]:
     """`{"day", "week", "month"}` around the open day: the row with the highest reward, the
     earliest posted of equals.
     """
-    open_row = today(rows)
+    open_row = ago(rows, 0)
     if open_row is None:
         return dict.fromkeys(("day", "week", "month"))
     day = open_row["day"]

@@ -1,6 +1,7 @@
 """`/accounting` and `/analytics`: the company by day, and the admin's dashboard."""
 
-from datetime import date
+from datetime import date, timedelta
+from typing import Any
 
 from flask import Blueprint, Response, request
 
@@ -39,20 +40,31 @@ def dashboard(period: Period | None = None) -> Row:
     """The dashboard's facts; without a period that could be read, of the last 30 days."""
     r = reading(sources["accounting"])
     rows = reports.dashboard(r.db, period or Period())
-    known = names.titles(row["task_id"] for row in rows)
-    today = reports.today(rows)
+    known = names.titles(row["task_id"] for row in rows if not row["is_before"])
+    asked, before = chosen(rows, "is_asked"), chosen(rows, "is_before")
+    one_day = {"today": 0, "yesterday": 1, "week_ago": 7}
     return {
-        "today": day_of(today, known) if today else None,
-        "days": [day_of(row, known) for row in rows if row["is_asked"]],
+        **{name: day_of(reports.ago(rows, days), known) for name, days in one_day.items()},
+        "days": [day_of(row, known) for row in asked],
         "dearest": {
             name: dearest_of(row, known) if row else None
             for name, row in reports.dearest(rows).items()
         },
+        "newly_in_minus": reports.newly_in_minus(r.db),
+        "period": reports.summed(asked),
+        "previous": reports.summed(before),
         **r.age,
     }
 
 
-def day_of(row: Row, known: dict) -> Row:
+def chosen(rows: list[Row], mark: str) -> list[Row]:
+    return [row for row in rows if row[mark]]
+
+
+def day_of(row: Row | None, known: dict) -> Any:
+    """DAY of the contract, None for none."""
+    if row is None:
+        return None
     shown = {name: row[name] for name in (*DAY, "workers_in_minus")}
     return {**shown, "dearest_task": dearest_of(row, known)}
 
@@ -62,10 +74,14 @@ def dearest_of(row: Row, known: dict) -> Row | None:
 
 
 @bp.get("/analytics")
-@respond.form("analytics/dashboard.html", dashboard)
+@respond.form("analytics/dashboard.html", lambda: {**dashboard(), "ago": ago})
 def analytics() -> Response:
     require("admin")
-    return respond.page("analytics/dashboard.html", dashboard(Period.read(request.args)))
+    return respond.page("analytics/dashboard.html", dashboard(Period.read(request.args)), ago=ago)
+
+
+def ago(day: date, days: int) -> date:
+    return day - timedelta(days=days)
 
 
 @bp.get("/analytics.csv")
@@ -84,7 +100,5 @@ def flat(day: Row) -> Row:
 def chart() -> Response:
     require("admin")
     rows = reports.dashboard(reading(sources["accounting"]).db, Period.read(request.args))
-    svg = charts.company([row for row in reversed(rows) if row["is_asked"]], [])
-    answer = Response(svg, mimetype="image/svg+xml")
-    answer.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
-    return answer
+    rows.reverse()
+    return charts.answer(charts.company(chosen(rows, "is_asked"), chosen(rows, "is_before")))

@@ -59,6 +59,7 @@ def install(app: Flask, settings: Config) -> None:
         static_url=static_url,
         link_with=link_with,
         csv_link=csv_link,
+        business_zone=settings.timezone.key,
         form_key=lambda: secrets.token_urlsafe(16),
     )
 

@@ -1,7 +1,9 @@
 """`/analytics` and `/accounting`: the company, day by day."""
 
 import csv
+import html
 import io
+import re
 from datetime import date
 from xml.etree import ElementTree
 
@@ -224,3 +226,73 @@ def test_only_accountants_and_admins_see_accounting(cast, client, week):
         for path in BOOKS:
             status = client("analytics", person).get(path).status_code
             assert status == (200 if person.role in ("accountant", "admin") else 403)
+
+
+def test_today_stands_beside_yesterday_and_the_same_day_of_last_week(cast, client, books, replayed):
+    for n in range(8):
+        books.deal(cast.bob, books.task(f"Task {n}", fee=1000 + n))
+        books.next_day()
+    books.deal(cast.bob, books.task("Last", fee=1900))
+    replayed()
+
+    facts = client("analytics", cast.fay).get("/analytics").json
+
+    shown = {name: facts[name]["day"] for name in ("today", "yesterday", "week_ago")}
+    assert shown == {"today": "2026-03-10", "yesterday": "2026-03-09", "week_ago": "2026-03-03"}
+    assert [facts[name]["company_cents"] for name in shown] == [1900, 1007, 1001]
+
+
+def test_a_period_stands_beside_as_many_days_before(cast, client, books, replayed):
+    for n in range(5):
+        books.deal(cast.bob, books.task(f"Task {n}", fee=1000 + n))
+        books.next_day()
+    replayed()
+    fay = client("analytics", cast.fay)
+
+    facts = fay.get("/analytics?since=2026-03-04&until=2026-03-05").json
+    first = fay.get("/analytics?since=2026-03-02&until=2026-03-03").json
+    far = fay.get("/analytics?since=0001-01-01&until=9999-12-31").json
+
+    assert facts["period"] == {
+        "since": "2026-03-04",
+        "until": "2026-03-05",
+        "days": 2,
+        "company_cents": 2005,
+        "fees_cents": 2005,
+        "rewards_cents": 0,
+    }
+    assert (facts["previous"]["since"], facts["previous"]["company_cents"]) == ("2026-03-02", 2001)
+    assert [day["day"] for day in facts["days"]] == ["2026-03-05", "2026-03-04"]
+    assert first["previous"] is None
+    assert (far["previous"], far["period"]["days"]) == (None, 6)
+
+
+def test_who_came_into_the_minus_is_counted_and_who_was_in_it_is_listed(
+    cast, users, client, books, replayed
+):
+    books.deal(cast.bob, books.task("Monday's"))
+    books.next_day()
+    books.deal(cast.cat, books.task("Tuesday's"))
+    replayed()
+    fay = client("analytics", cast.fay)
+
+    facts = fay.get("/analytics").json
+    monday = fay.get("/earnings/people?balance=minus&until=2026-03-02").json["people"]
+
+    assert (facts["today"]["workers_in_minus"], facts["newly_in_minus"]) == (2, 1)
+    assert [one["name"] for one in monday] == ["Bob"]
+
+
+def test_every_figure_opens_the_rows_it_sums(cast, users, client, week):
+    fay = client("analytics", cast.fay)
+    text = fay.get("/analytics", html=True).text
+
+    links = set(re.findall(r'href="(/accounting/ledger[^"]+)"', text))
+    assert len(links) >= 9
+    for link in links:
+        facts = fay.get(html.unescape(link)).json
+        signed = [
+            one["amount_cents"] * (1 if one["credit"] == "company:income" else -1)
+            for one in facts["transfers"]
+        ]
+        assert facts["sum_cents"] == sum(signed), link
