@@ -10,7 +10,7 @@ import click
 from peewee import PeeweeException, ProgrammingError
 from redis import RedisError
 
-from common import config
+from common import config, startup
 from common.errors import Invalid, Misconfigured, Refused
 from common.events_cli import events
 from common.service import load, services
@@ -52,8 +52,10 @@ def main(ctx: click.Context) -> None:
 @main.command()
 def migrate() -> None:
     """Bring every database up to this version."""
+    settings = config.current()
     for service in services():
-        service.open(config.current())
+        service.open(settings)
+        startup.need_primary(service, settings)
         for name in service.migrate():
             click.echo(f"{service.name}: {name}")
         if service.prepare:

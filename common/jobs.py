@@ -9,7 +9,7 @@ import redis
 from rq import Queue, Worker
 from rq_scheduler import Scheduler
 
-from common import config, figures
+from common import config, figures, startup
 from common import log as logs
 from common.service import Service, services
 
@@ -91,6 +91,7 @@ class TickScheduler(Scheduler):
 def schedule(settings: config.Config) -> None:
     """Wakes the services' jobs until told to stop; two of these do no harm."""
     logs.begin(settings, "schedule")
+    startup.check_redis("QUEUE_URL", settings.queue_url, is_needed=True)
     while True:
         try:
             TickScheduler(connection=connect(settings.queue_url), interval=SCHEDULE_POLL_S).run()

@@ -5,6 +5,7 @@ from pathlib import Path
 from playhouse.migrations import Runner
 
 from common.db import Server, deadline
+from common.errors import Misconfigured
 
 BACKBONE = Path(__file__).parent / "migrations"
 
@@ -22,15 +23,32 @@ END $$
 """
 
 
+def runners(server: Server, directory: Path) -> tuple[Runner, Runner]:
+    return Runner(server, str(BACKBONE), table_name="backbone_migration"), Runner(
+        server, str(directory)
+    )
+
+
+def compared(server: Server, directory: Path) -> tuple[list[str], list[str]]:
+    """The migrations which the database has and this release does not know, and those it lacks."""
+    rows = [row for runner in runners(server, directory) for row in runner.status()]
+    newer = [row.name for row in rows if row.path is None]
+    return newer, [row.name for row in rows if not row.applied]
+
+
 def migrate(primary: Server, directory: Path) -> list[str]:
     """Everything pending has been applied, one migrator at a time; returns the names."""
     with deadline(600):
         # A session lock: the runner commits every migration by itself.
         primary.execute_sql("SELECT pg_advisory_lock(hashtext('migrate'))")
         try:
-            applied = Runner(primary, str(BACKBONE), table_name="backbone_migration").up()
-            applied += Runner(primary, str(directory)).up()
+            if newer := compared(primary, directory)[0]:
+                raise Misconfigured(
+                    f"The database is of a newer release ({newer[-1]}); install that one."
+                )
+            backbone, own = runners(primary, directory)
+            applied = [*backbone.up(), *own.up()]
             primary.execute_sql(GRANT_REPORTS)
         finally:
             primary.execute_sql("SELECT pg_advisory_unlock(hashtext('migrate'))")
-    return list(applied)
+    return applied

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from common import config, figures, log, stream
+from common import config, figures, log, startup, stream
 from common.consume import Consumer
 from common.db import Store, deadline
 from common.loop import Stop
@@ -107,6 +107,7 @@ class Service:
         settings = config.current()
         log.begin(settings, f"{self.name}-{kind}")
         self.open(settings)
+        startup.check(self, kind, settings)
         if kind != "web":  # gunicorn listens for its workers
             types = [each.type for each in load(self.handlers)] if kind == "consume" else []
             figures.listen(settings, self.name, kind, types)

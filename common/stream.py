@@ -41,6 +41,11 @@ def connect(url: str, timeout_s: float = 5.0) -> redis.Redis:
     )
 
 
+def place(url: str) -> str:
+    """Where the server is, without the password."""
+    return url.partition("://")[2].rpartition("@")[2].partition("?")[0]
+
+
 def publish(bus: redis.Redis, stream: str, texts: Sequence[str]) -> list[str]:
     """One entry each, in order, in one round trip; returns their ids."""
     # As one transaction, or a consumer that waits would be given the first entry alone.

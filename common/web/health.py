@@ -3,7 +3,7 @@
 import redis
 from flask import Flask, Response, current_app
 
-from common import stream
+from common import startup, stream
 from common.db import LOST, Server, Store, look
 from common.web import measured, respond
 
@@ -21,8 +21,7 @@ def server_state(server: Server) -> tuple[bool, str]:
 def bus_state() -> str:
     try:
         with stream.connect(current_app.config["EXCHANGE"].bus_url, timeout_s=1) as bus:
-            bus.ping()
-        return "ok"
+            return "; ".join(["ok", *startup.weaknesses(bus)])
     except redis.RedisError as error:
         return str(error)
 
