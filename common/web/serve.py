@@ -59,7 +59,7 @@ def serve(name: str, make_app: Callable[[Config], Any], settings: Config) -> Non
         "proc_name": f"exchange-{name}",
         "workers": settings.integer("WEB_CONCURRENCY", 2),
         "threads": settings.integer("WEB_THREADS", 8),
-        "worker_class": "gthread",
+        "worker_class": "common.web.worker.Worker",
         "preload_app": True,
         "timeout": 60,
         "graceful_timeout": 10,
