@@ -4,6 +4,7 @@ Nothing here makes a Flask or werkzeug object for a request that is forwarded; r
 by the app.
 """
 
+import re
 import secrets
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -15,7 +16,7 @@ from flask import Flask, g
 from common import clock
 from common import log as logs
 from common.config import Config
-from common.errors import Away, Forbidden, NotFound, Refused, TooLarge
+from common.errors import Away, Forbidden, NotFound, Refused
 from common.identity import HEADER, Identity, Signer
 from common.web import BODY_MAX, respond
 from common.web.language import LANGUAGES
@@ -24,12 +25,13 @@ from gateway.confirmation import ConfirmFirst, StepUp
 from gateway.headers import Door, client_address, cookies, follow
 from gateway.limits import Limits
 from gateway.sessions import Session
-from gateway.uploads import Lingering, body_of
+from gateway.uploads import SMALL, body_of, check_length
 from gateway.upstream import SAFE, Upstream
 
 Environ = dict[str, Any]
 LONG_S = 60.0
 METHODS = (*SAFE, "POST")
+HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 READ_ONLY_HEADER, READ_ONLY_KEY = "X-Exchange-Read-Only", "HTTP_X_EXCHANGE_READ_ONLY"
 
 
@@ -92,9 +94,9 @@ class Gateway:
             raise NotAllowed("This address does not answer that kind of request.")
         if method not in SAFE and not self.is_from_here(environ, host):
             raise Forbidden("This form was sent from another site; nothing was done.")
-        if int(environ.get("CONTENT_LENGTH") or 0) > BODY_MAX:
-            raise TooLarge("That is too large to be taken.")
         owner = routes.owner_of(path)
+        # A form of our own is small: nobody has a thread wait for it, signed in or not.
+        check_length(environ, SMALL if owner == routes.OWN else BODY_MAX)
         if owner is None:
             raise NotFound("There is no such page.")
         return owner
@@ -184,8 +186,7 @@ class Gateway:
             else:
                 answer = respond.error_page(refusal.status, refusal.sentence)
             answer = self.app.process_response(answer)
-            shown = answer(environ, self.own(environ, start_response))
-            return Lingering(shown, environ) if isinstance(refusal, TooLarge) else shown
+            return answer(environ, self.own(environ, start_response))
 
     def turn_away(self, environ: Environ, start_response: Callable) -> Iterable[bytes]:
         """No session: to the login page and back, or 401 for a program."""
@@ -208,7 +209,5 @@ def sign_in_first(environ: Environ) -> Any:
 
 def host_name(host: str) -> str:
     """Without its port; empty if it is none."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
+    found = HOST.fullmatch(host.lower())
+    return found[1].strip("[]") if found else ""

@@ -29,15 +29,27 @@ OWNERS = {
 LONG = re.compile(r"/tasks/import(\?.*)?|/reassignments/[^/]+\?(.*&)?check=all(&.*)?")
 
 # Decoded once, a path of ours holds no percent sign: one that is left was encoded twice.
-UNCLEAN = re.compile(r"//|(^|/)\.\.?(/|$)|[\\%\x00-\x1f\x7f]")
+UNCLEAN = re.compile(r"//|(^|/)\.\.?(;|/|$)|[\\%\x00-\x1f\x7f]")
 HIDDEN_SLASH = re.compile(r"%(2f|5c|00)", re.IGNORECASE)
+PATH_MAX = 1024
 UNRESERVED = "/:@!$&'()*+,;=~-._"
 
 
 def is_clean(path: str, raw: str) -> bool:
     """Whether every reader of the path, decoded and as it was sent, sees the same place."""
     sent = raw.partition("?")[0]
-    return path[:1] == "/" and not UNCLEAN.search(path) and not HIDDEN_SLASH.search(sent)
+    # No other host before it, and no fragment behind it that gunicorn would not show us.
+    is_plain = path[:1] == sent[:1] == "/" and "#" not in raw and len(sent) <= PATH_MAX
+    is_plain = is_plain and is_utf8(path)
+    return is_plain and not UNCLEAN.search(path) and not HIDDEN_SLASH.search(sent)
+
+
+def is_utf8(path: str) -> bool:
+    """Whether the bytes, which WSGI spells as Latin-1, are text: each letter in one spelling."""
+    try:
+        return bool(path.encode("latin-1").decode())
+    except UnicodeError:
+        return False
 
 
 def owner_of(path: str) -> str | None:

@@ -1,7 +1,5 @@
-"""What clients send: in one piece or as it comes, never more than promised, never left unheard."""
+"""What clients send: in one piece or as it comes, and never more than promised."""
 
-import time
-from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from common.errors import Refused, TooLarge
@@ -10,7 +8,16 @@ from common.web import BODY_MAX
 
 SMALL = 65_536
 BROKEN_OFF = say("The upload broke off; please send it again.")
-LINGER_S = 10.0
+
+
+def check_length(environ: dict[str, Any], most: int) -> None:
+    """Raises TooLarge before anything is read, and Refused for what may end anywhere and should
+    be small.
+    """
+    if int(environ.get("CONTENT_LENGTH") or 0) > most:
+        raise TooLarge(say("That is too large to be taken."))
+    if "HTTP_TRANSFER_ENCODING" in environ and most < BODY_MAX:
+        raise Refused(say("This form came without its length; please send it in one piece."))
 
 
 def body_of(environ: dict[str, Any], headers: list[tuple[str, str]]) -> bytes | IO[bytes]:
@@ -53,24 +60,3 @@ class Upload:
             raise Refused(BROKEN_OFF) from error
         self.left -= len(chunk)
         return chunk
-
-
-class Lingering:
-    """An answer given before the client has sent all it promised.  The rest is thrown away: closing
-    on a client that still sends would take the answer from it.
-    """
-
-    def __init__(self, answer: Iterable[bytes], environ: dict[str, Any]) -> None:
-        self.answer = answer
-        self.source: IO[bytes] = environ["wsgi.input"]
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self.answer)
-
-    def close(self) -> None:
-        end = time.monotonic() + LINGER_S
-        try:
-            while time.monotonic() < end and self.source.read(SMALL):
-                pass
-        except OSError:
-            return

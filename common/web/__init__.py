@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, g, request
+from gunicorn.http.errors import ParseException
 from peewee import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
@@ -113,6 +114,10 @@ def install_refusals(app: Flask) -> None:
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             answer.headers["Allow"] = ", ".join(error.valid_methods)
         return answer
+
+    @app.errorhandler(ParseException)
+    def broken(_: Exception) -> Response:
+        return respond.error_page(400, respond.SENTENCES[400])  # gunicorn's, of a chunk
 
     @app.errorhandler(Exception)
     def fault(error: Exception) -> Response:
