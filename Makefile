@@ -8,7 +8,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-emit-find-links --no-header $(addprefix requirements/,base.in build.in)
 DEVELOP := $(addprefix requirements/,stack.in dev.in)
 
-.PHONY: run test faults soak bench check lint types format lock clean
+.PHONY: run test faults soak mutants bench check lint types format lock clean
 
 # `exec` and `--with-parent`: whatever ends make ends everything.
 run: .venv/dev
@@ -24,6 +24,9 @@ faults: .venv/dev
 soak: .venv/dev
 	$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(ROUND),--round $(ROUND))
+
+mutants: .venv/dev
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 bench: .venv/bench
 	$(BIN)/python -m bench $(if $(FULL),--full)

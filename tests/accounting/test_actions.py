@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -79,6 +80,25 @@ def test_busy_books_are_not_waited_for_without_end() -> None:
             actions.close_day(MONDAY, by=None, now=NOON, wait_s=1)
 
     other.close_quietly()
+    assert days() == {MONDAY: "open"}
+
+
+@pytest.mark.promise(22)
+def test_a_day_is_not_closed_while_a_transfer_is_being_posted_to_it() -> None:
+    books.open_books(MONDAY, now=NOON)
+
+    def close() -> None:
+        try:
+            actions.close_day(MONDAY, by=None, now=NOON, wait_s=1)
+        finally:
+            primary.close_quietly()
+
+    with ThreadPoolExecutor(1) as accountant, primary.atomic():
+        tell(added(new_id()))
+
+        with pytest.raises(Away, match="busy"):
+            accountant.submit(close).result()
+
     assert days() == {MONDAY: "open"}
 
 

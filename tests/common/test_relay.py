@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis
 
 from common import clock, stream
 from common.config import Config
@@ -101,6 +102,19 @@ def test_a_lost_reply_of_publishing_is_harmless(
     assert network.is_dropped.is_set()
     assert 100 < wire.bus.xinfo_stream(STREAM)["entries-added"] <= 200
     assert wire.heard() == list(range(100))
+
+
+@pytest.mark.promise(5)
+def test_a_command_whose_reply_was_lost_is_not_sent_again_by_itself(
+    wire: Wire, network: Proxy
+) -> None:
+    with stream.connect(network.url) as bus:
+        network.drop_reply("XADD")
+
+        with pytest.raises(redis.ConnectionError):
+            stream.publish(bus, STREAM, ["said once"])
+
+    assert wire.bus.xlen(STREAM) == 1
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,10 @@ class Clocked(Stack):
             "PYTHONPATH": CLOCKWORK,
             "SOAK_CLOCK": str(self.clock),
             "EXCHANGE_PG_SHARED_BUFFERS": "128MB",
+            "EXCHANGE_FEE_RANGE": "1-5",  # so that there is something to pay out
+            # Who was dismissed knocks again and again.
+            "EXCHANGE_LOGIN_FAILURES_ACCOUNT": "1000000",
+            "EXCHANGE_LOGIN_FAILURES_ADDRESS": "1000000",
         }
         return super().start()
 

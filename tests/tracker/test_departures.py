@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from common.errors import Conflict
+from common.events import UserAdded
 from tests.conftest import Cast
 from tests.tracker.conftest import NOW, asked, dealt_in, held, many, run_row, work
-from tracker import jobs, runs
+from tracker import handlers, jobs, runs
 from tracker.models import primary
 
 
@@ -82,3 +83,19 @@ def test_a_departure_with_nobody_left_waits_for_somebody(
     jobs.tick()
 
     assert set(held().values()) == {cast.cat.id}
+
+
+def test_older_news_of_a_person_changes_nothing(cast: Cast, change: Callable[..., None]) -> None:
+    change(cast.bob, is_active=False)
+
+    news = UserAdded(
+        user_id=cast.bob.id,
+        email=cast.bob.email,
+        name=cast.bob.name,
+        role="worker",
+        is_active=True,
+        user_version=1,
+    )
+    handlers.learn_people([news])
+
+    assert primary.value("SELECT is_active FROM person WHERE id = %s", cast.bob.id) is False

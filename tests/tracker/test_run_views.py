@@ -55,6 +55,17 @@ def test_a_reassignment_is_asked_for_watched_and_checked(
     assert "40 of 40 deals agree" in page
 
 
+def test_every_run_has_a_seed_of_its_own(cast: Cast, client: SignIn) -> None:
+    ann = client("tracker", cast.ann)
+
+    for title in ("Sweep the floor", "Wipe the floor"):
+        ann.post("/tasks", {"title": title, "description": ""})
+    ann.post("/reassignments")
+
+    seeds = {bytes(row["seed"]) for row in primary.rows("SELECT seed FROM run")}
+    assert len(seeds) == 3
+
+
 def test_an_expectation_that_no_longer_holds_is_refused(
     cast: Cast, client: SignIn, see: Any, change: Callable[..., None]
 ) -> None:

@@ -1,0 +1,56 @@
+"""`make mutants`: breaks one mechanism after the other and shows that its tests notice."""
+
+import argparse
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.mutants import ALL
+from tests.mutants.mutant import Mutant
+from tests.promises import proofs
+
+SIDE_BY_SIDE = 2
+
+
+def main() -> int:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("words", nargs="*", help="only mutants whose name has one of these")
+    words = asked.parse_args().words
+    chosen = [one for one in ALL if not words or any(word in one.name for word in words)]
+    began = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="mutants-") as folder,
+        ThreadPoolExecutor(SIDE_BY_SIDE) as pool,
+    ):
+        tried = pool.map(
+            lambda pair: judged(pair[1], Path(folder, str(pair[0]))), enumerate(chosen)
+        )
+        good = [show(one, verdict) for one, verdict in zip(chosen, tried, strict=True)]
+    print(
+        f"\n{sum(good)} of {len(good)} mutants were noticed, in {time.monotonic() - began:.0f} s."
+    )
+    return 0 if all(good) else 1
+
+
+def judged(mutant: Mutant, folder: Path) -> str:
+    """Empty if all of its tests went red, or what did not."""
+    if misfit := mutant.misfit():
+        return f"does not apply: {misfit}"
+    survived = mutant.survived(folder)
+    return f"green: {', '.join(survived)}" if survived else ""
+
+
+def show(mutant: Mutant, verdict: str) -> bool:
+    promises = sorted(number for number, tests in proofs().items()
+                      if any(f"tests/{test}" in tests for test in mutant.tests))  # fmt: skip
+    rests = f" (promise {', '.join(map(str, promises))})" if promises else ""
+    print(f"{'red  ' if not verdict else 'GREEN'}  {mutant.name}{rests}", flush=True)
+    if verdict:
+        print(f"       {verdict}", flush=True)
+    return not verdict
+
+
+if __name__ == "__main__":
+    sys.exit(main())

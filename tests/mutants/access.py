@@ -1,0 +1,83 @@
+"""What keeps people out, broken one piece at a time."""
+
+from tests.mutants.mutant import Mutant
+
+IDENTITY = [
+    Mutant(
+        "an identity is good for any path",
+        "common/identity.py",
+        "return identity if (identity.audience, identity.method, identity.path) == asked else None",
+        "return identity if (identity.audience, identity.method) == asked[:2] else None",
+        "gateway/test_identity.py::test_what_the_gateway_did_not_sign_for_this_is_refused",
+    ),
+    Mutant(
+        "an identity is good for any service",
+        "common/identity.py",
+        "return identity if (identity.audience, identity.method, identity.path) == asked else None",
+        "return identity if (identity.method, identity.path) == asked[1:] else None",
+        "gateway/test_identity.py::test_what_the_gateway_did_not_sign_for_this_is_refused",
+    ),
+    Mutant(
+        "an identity never grows old",
+        "common/identity.py",
+        "self.signer.unsign(token, max_age=LIFE_S)",
+        "self.signer.unsign(token)",
+        "gateway/test_identity.py::test_what_it_signed_is_believed_for_half_a_minute",
+    ),
+    Mutant(
+        "a session outlives its person's role",
+        "gateway/actions.py",
+        "        if domain.closes_sessions(before, after):\n",
+        "        if False:\n",
+        "gateway/test_sessions.py::test_a_copied_cookie_opens_nothing_from_then_on",
+    ),
+]
+
+FORMS = [
+    Mutant(
+        "a form's token is not looked at",
+        "common/web/csrf.py",
+        '    if not matches(settings, str(g.user.session_id), request.form.get(FIELD, "")):\n',
+        "    if False:\n",
+        "gateway/test_cross_site.py::test_a_forged_form_changes_nothing",
+    ),
+    Mutant(
+        "forms may come from any site",
+        "gateway/proxy.py",
+        '            return origin in (self.origin, f"{self.scheme}://{host}")\n',
+        "            return True\n",
+        "gateway/test_proxy.py::test_forms_of_other_sites_are_refused",
+    ),
+    Mutant(
+        "a form's key is ignored",
+        "common/web/forms.py",
+        "    if not key:\n",
+        "    if True:\n",
+        "common/test_web.py::test_the_same_form_twice_does_one_thing",
+        "common/test_web.py::test_the_same_key_with_another_body_is_refused",
+        "tracker/test_views.py::test_a_form_sent_twice_adds_one_task",
+    ),
+    Mutant(
+        "a form's key leads to the first result whatever the form says",
+        "common/web/forms.py",
+        '            if bytes(known["body_sha256"]) != body:\n',
+        "            if False:\n",
+        "common/test_web.py::test_the_same_key_with_another_body_is_refused",
+    ),
+    Mutant(
+        "guessing is not counted",
+        "gateway/limits.py",
+        '            if row["tries"] > most:\n',
+        "            if False:\n",
+        "gateway/test_limits.py::test_of_a_thousand_guesses_ten_are_looked_at",
+    ),
+    Mutant(
+        "a table's cell may be a formula",
+        "common/web/respond.py",
+        """    return "'" + text if text[:1] in ("=", "+", "-", "@", "\\t", "\\r") else text\n""",
+        "    return text\n",
+        "common/test_web.py::test_csv_is_no_formula",
+    ),
+]
+
+MUTANTS = IDENTITY + FORMS
