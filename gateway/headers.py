@@ -9,13 +9,14 @@ from typing import Any
 from itsdangerous import BadData, TimestampSigner
 
 from common.config import Config
-from common.identity import HEADER
 from common.web import LSN_HEADER
 from common.web.flash import COOKIE as FLASH
 from gateway.routes import is_local
 
 Headers = list[tuple[str, str]]
 
+READ_ONLY, READ_ONLY_KEY = "X-Exchange-Read-Only", "HTTP_X_EXCHANGE_READ_ONLY"
+SERVICE = "X-Exchange-Service"
 SEEN_S = 60
 LSN = re.compile(r"[a-z]{1,20}=[0-9A-F]{1,8}/[0-9A-F]{1,8}")
 TRACE = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -173,6 +174,3 @@ def cache_control(environ: dict[str, Any]) -> str:
     if is_file and environ.get("QUERY_STRING", "").startswith("v="):
         return "public, max-age=31536000, immutable"
     return "no-store"
-
-
-__all__ = ["HEADER", "Door", "cookies"]

@@ -20,9 +20,17 @@ from common.errors import Away, Forbidden, NotFound, Refused
 from common.identity import HEADER, Identity, Signer
 from common.web import BODY_MAX, respond
 from common.web.language import LANGUAGES
-from gateway import confirmation, routes, sessions, trail
+from gateway import confirmation, routes, sessions, trail, verify
 from gateway.confirmation import ConfirmFirst, StepUp
-from gateway.headers import Door, client_address, cookies, follow
+from gateway.headers import (
+    READ_ONLY,
+    READ_ONLY_KEY,
+    Door,
+    Headers,
+    client_address,
+    cookies,
+    follow,
+)
 from gateway.limits import Limits
 from gateway.sessions import Session
 from gateway.uploads import SMALL, body_of, check_length
@@ -32,7 +40,6 @@ Environ = dict[str, Any]
 LONG_S = 60.0
 METHODS = (*SAFE, "POST")
 HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
-READ_ONLY_HEADER, READ_ONLY_KEY = "X-Exchange-Read-Only", "HTTP_X_EXCHANGE_READ_ONLY"
 
 
 class NotAllowed(Refused):
@@ -60,6 +67,7 @@ class Gateway:
         self.limits = Limits.read(settings)
         self.step_up = StepUp(settings)
         self.proxies = settings.integer("GATEWAY_TRUSTED_PROXIES", 0)
+        self.is_behind_nginx = settings.integer("GATEWAY_VERIFY", 0) > 0
         self.hosts = {name.strip().lower() for name in named} - {""}
 
     def __call__(self, environ: Environ, start_response: Callable) -> Iterable[bytes]:
@@ -73,6 +81,8 @@ class Gateway:
         trail.origin.set(trail.Origin(address, environ["exchange.request_id"]))
         environ.pop(READ_ONLY_KEY, None)
         try:
+            if self.is_behind_nginx and environ["PATH_INFO"] == verify.PATH:
+                return verify.answer(self, environ, start_response)
             owner = environ["exchange.route"] = self.admit(environ)
             if owner == routes.OWN:
                 return self.own_pages(environ, self.own(environ, start_response))
@@ -136,16 +146,20 @@ class Gateway:
             after=self.door.read_seen(environ["exchange.jar"]),
         )
 
+    def upwards(self, owner: str, caller: Session, environ: Environ) -> Headers:
+        """The request's headers as its service believes them."""
+        request_id = environ["exchange.request_id"]
+        headers = self.door.upwards(environ, environ["exchange.jar"], request_id)
+        headers.append((HEADER, self.signer.sign(self.identity(caller, owner, environ))))
+        if caller.is_read_only:
+            headers.append((READ_ONLY, "1"))
+        return headers
+
     def forward(self, owner: str, environ: Environ, start_response: Callable) -> Iterable[bytes]:
         caller = self.caller(environ)
         if caller is None:
             return self.turn_away(environ, start_response)
-        headers = self.door.upwards(
-            environ, environ["exchange.jar"], environ["exchange.request_id"]
-        )
-        headers.append((HEADER, self.signer.sign(self.identity(caller, owner, environ))))
-        if caller.is_read_only:
-            headers.append((READ_ONLY_HEADER, "1"))
+        headers = self.upwards(owner, caller, environ)
         method = environ["REQUEST_METHOD"]
         if method not in SAFE:
             back = confirmation.FORMS.get(environ["PATH_INFO"])
