@@ -6,6 +6,8 @@ from common import chance, clock
 from common.db import deadline
 from common.errors import Conflict
 from tracker import runs
+from tracker.models import store
+from tracker.pace import Pace
 
 log = logging.getLogger("tracker")
 
@@ -14,10 +16,11 @@ STATEMENT_S = 120
 
 def tick() -> None:
     """Every run that was due is over, or one of them is paused and the others wait."""
+    pace = Pace(store)
     with deadline(STATEMENT_S):
         runs.request_departures(now=clock.now(), seed=chance.new_seed)
         try:
             while runs.step(now=clock.now()):
-                pass
+                pace.rest()
         except Conflict as error:
             log.warning("a departure waits: %s", error)
