@@ -37,7 +37,7 @@ REVERSE = """
 """
 
 
-def close_day(day: date, *, by: UUID | None, now: datetime, wait_s: int = 4) -> Row:
+def close_day(day: date, *, by: UUID | None, now: datetime, wait_s: int = 3) -> Row:
     """The books are open for the next date, and a payout run for `day` is requested; returns it.
     `by` None: by the clock.  Raises Conflict unless `day` is the open day and has begun, Away if
     the books are busy for longer than `wait_s`.

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ import psycopg2.extensions
 import psycopg2.extras
 from peewee import InterfaceError, OperationalError, PostgresqlDatabase
 
-from common.deadline import PASSED, deadline, wait
+from common.deadline import PASSED, allowed_s, deadline, wait
 from common.errors import Away
 
 Row = dict[str, Any]
@@ -23,6 +24,10 @@ AWAY_S = 1.0
 LOST = (OperationalError, InterfaceError)
 # Ended by an administrator, by a crash, or the socket was found closed: nothing was done.
 STALE = ("57P01", "57P02", None)
+SERIALIZATION_FAILURE, DEADLOCK = "40001", "40P01"
+
+# Whether this request has sent a COMMIT: from then on nobody may say that nothing was changed.
+may_have_changed: ContextVar[bool] = ContextVar("may_have_changed", default=False)
 
 psycopg2.extensions.set_wait_callback(wait)
 psycopg2.extras.register_uuid()
@@ -31,6 +36,17 @@ psycopg2.extras.register_uuid()
 def sqlstate(error: BaseException) -> str | None:
     """PostgreSQL's five-letter code behind a peewee error, None if the server never said one."""
     return getattr(error.__context__, "pgcode", None) or getattr(error.__cause__, "pgcode", None)
+
+
+def is_hung(error: BaseException) -> bool:
+    """The server took the statement and said nothing; asking again would take as long."""
+    return PASSED in str(error)
+
+
+def is_passing(error: BaseException) -> bool:
+    """What was lost may well succeed if it is done again at once."""
+    worth = (*STALE, SERIALIZATION_FAILURE, DEADLOCK)
+    return sqlstate(error) in worth and not is_hung(error)
 
 
 class Server(PostgresqlDatabase):
@@ -49,7 +65,7 @@ class Server(PostgresqlDatabase):
         self.init(
             url,
             connect_timeout=CONNECT_TIMEOUT_S,
-            options="-c timezone=UTC -c lock_timeout=4s",
+            options="-c timezone=UTC -c lock_timeout=3s",
             keepalives_idle=10,
         )
         named = psycopg2.extensions.parse_dsn(url)
@@ -92,10 +108,17 @@ class Server(PostgresqlDatabase):
     def begin(self, *args: Any, **kwargs: Any) -> None:
         # BEGIN is the probe: nothing has been done yet, so a stale connection is simply replaced.
         try:
-            super().begin(*args, **kwargs)
-        except LOST:
+            with deadline(min(LOOK_S, allowed_s())):
+                super().begin(*args, **kwargs)
+        except LOST as error:
             self.close_quietly()
+            if is_hung(error):
+                raise
             super().begin(*args, **kwargs)
+
+    def commit(self) -> Any:
+        may_have_changed.set(True)
+        return super().commit()
 
     def rollback(self) -> Any:
         # A lost connection has rolled back already; raising here would hide why it was lost.
@@ -110,7 +133,7 @@ class Server(PostgresqlDatabase):
         except LOST as error:
             # Outside a transaction a kept connection may have died long ago; what only reads is
             # simply asked again.
-            is_stale = sqlstate(error) in STALE and PASSED not in str(error)
+            is_stale = sqlstate(error) in STALE and not is_hung(error)
             if self.in_transaction() or not is_stale or not sql.lstrip().startswith("SELECT"):
                 raise
             self.close_quietly()

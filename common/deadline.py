@@ -16,10 +16,15 @@ PASSED = "the server did not answer before the deadline"
 _deadline = threading.local()
 
 
+def allowed_s() -> float:
+    """How long a statement of this thread may take."""
+    return getattr(_deadline, "seconds", DEADLINE_S)
+
+
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Each statement of this thread may take `seconds` instead of the usual five."""
-    before = getattr(_deadline, "seconds", DEADLINE_S)
+    """Each statement of this thread may take `seconds` instead of the usual ones."""
+    before = allowed_s()
     _deadline.seconds = seconds
     try:
         yield
@@ -30,7 +35,7 @@ def deadline(seconds: float) -> Iterator[None]:
 def wait(connection: Any) -> None:
     """psycopg2's wait callback.  Raises OperationalError when the time is up."""
     # A hung server answers neither statement_timeout nor TCP timeouts; only leaving poll() does.
-    end = time.monotonic() + getattr(_deadline, "seconds", DEADLINE_S)
+    end = time.monotonic() + allowed_s()
     while True:
         state = connection.poll()
         if state == psycopg2.extensions.POLL_OK:

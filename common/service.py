@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from common import config, figures, log, startup, stream
+from common import deadline as deadlines
 from common.consume import Consumer
 from common.db import Store, deadline
 from common.loop import Stop
@@ -25,6 +26,8 @@ from common.relay import Relay
 
 # A batch beside a long reassignment may have to wait for it.
 CONSUMER_S = 30
+# Somebody waits, who is to hear of a hung server within five seconds.
+WEB_S = 4.0
 
 
 def load(reference: str) -> Any:
@@ -115,6 +118,7 @@ class Service:
 
     def run_web(self) -> None:
         settings = self.begin("web")
+        deadlines.DEADLINE_S = WEB_S
         load("common.web.serve:serve")(self.name, load(self.app), settings)
 
     def run_relay(self) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from common.db import LOST, Row, Server, deadline
+from common.db import LOST, Row, Server, deadline, is_hung
 from common.errors import Away
 from common.say import say
 from gateway.breaker import Breaker
@@ -95,8 +95,10 @@ def ask(server: Server, params: tuple) -> Row | None:
     with deadline(LOOK_S):
         try:
             return server.row(FIND, *params)
-        except LOST:
+        except LOST as error:
             server.close_quietly()
+            if is_hung(error):
+                raise
         try:
             return server.row(FIND, *params)
         except LOST:
@@ -107,12 +109,13 @@ def ask(server: Server, params: tuple) -> Row | None:
 def touch(session_id: UUID, now: datetime) -> None:
     """The session was seen now; once a minute is enough, and losing one is no loss."""
     try:
-        primary.run(
-            "UPDATE session SET last_seen_at = %s WHERE id = %s AND last_seen_at < %s",
-            now,
-            session_id,
-            now - TOUCH,
-        )
+        with deadline(LOOK_S):
+            primary.run(
+                "UPDATE session SET last_seen_at = %s WHERE id = %s AND last_seen_at < %s",
+                now,
+                session_id,
+                now - TOUCH,
+            )
     except LOST:
         primary.close_quietly()
 

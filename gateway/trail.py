@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from common import clock
-from common.db import LOST
+from common.db import LOOK_S, LOST, deadline
 from gateway import forms
 from gateway.models import primary
 from gateway.sessions import Session
@@ -25,6 +25,7 @@ KINDS = (
     "user.changed",
 )
 OBJECT_MAX = 500
+FAILED_S = 0.5
 NOTED = ("admin", "manager", "accountant")
 
 log = logging.getLogger("audit")
@@ -56,12 +57,13 @@ def note(what: str, object_: str = "", *, by: UUID | None, status: int | None = 
 
 def note_request(caller: Session, method: str, path: str, status: int) -> None:
     """What somebody with a say sent to a service, and how it ended, is noted if it can be: it has
-    happened already, in another database.
+    happened already, in another database.  Whoever heard of a failure has waited for it already.
     """
     if method != "POST" or caller.role not in NOTED:
         return
     try:
-        note("request.made", f"{method} {path}", by=caller.user_id, status=status)
+        with deadline(FAILED_S if status >= 500 else LOOK_S), primary.atomic():
+            note("request.made", f"{method} {path}", by=caller.user_id, status=status)
     except LOST as error:
         log.error("%s %s by %s is missing in the audit log: %s", method, path, caller.id, error)
         primary.close_quietly()

@@ -179,7 +179,6 @@ def uploaded() -> IO[bytes]:
         raise Invalid({"file": say("Choose a CSV file.")})
     if upload.stream.seek(0, 2) > FILE_MAX:
         raise TooLarge("The file has more than 20 MB; `exchange import` takes any size.")
-    upload.stream.seek(0)
     return upload.stream
 
 
@@ -202,6 +201,7 @@ def tried(file: IO[bytes]) -> Row:
 
 def imported(file: IO[bytes]) -> Row:
     """All good rows of the file are tasks, in one transaction."""
+    file.seek(0)
     report = importing.Report()
     drafts = list(chain.from_iterable(importing.batches(file, report)))
     report.added = actions.import_tasks(

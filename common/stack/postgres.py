@@ -94,10 +94,10 @@ class Postgres:
         port = self.state.port(self.state.primary)
         return f"host=127.0.0.1 port={port} user=postgres dbname=postgres"
 
-    def connect(self) -> connection:
+    def connect(self, database: str = "postgres") -> connection:
         """A connection of the superuser.  Raises psycopg2.OperationalError if it takes none."""
         port = self.state.port(self.name)
-        dsn = f"host=127.0.0.1 port={port} user=postgres"
+        dsn = f"host=127.0.0.1 port={port} user=postgres dbname={database}"
         made = psycopg2.connect(dsn, password=self.password)
         made.autocommit = True
         return made

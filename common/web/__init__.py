@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from common import clock, identity
 from common import log as logs
 from common.config import Config
-from common.db import LOST, Reading, Row, Server, Store, look
+from common.db import LOST, Reading, Row, Server, Store, look, may_have_changed
 from common.errors import Away, Forbidden, Invalid, NotFound, Refused
 from common.say import say
 from common.web import csrf, flash, health, language, respond, wording
@@ -77,6 +77,7 @@ def install_identity(app: Flask, identify: Callable[[], identity.Identity | None
         g.user = None
         logs.trace.set(request.headers.get("traceparent"))
         request.environ["exchange.route"] = place()
+        may_have_changed.set(False)
         if request.path in OPEN_PATHS or request.endpoint == "static":
             return None
         g.user = identify()
@@ -100,13 +101,7 @@ def install_refusals(app: Flask) -> None:
         log.error("%s %s: %s", request.method, place(), error)
         for store in app.extensions["exchange-stores"]:
             store.close()
-        return respond.error_page(
-            Away.status,
-            say(
-                "The database does not take changes just now;"
-                " nothing was changed. Please try again in a moment."
-            ),
-        )
+        return respond.error_page(Away.status, lost())
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
@@ -127,6 +122,19 @@ def install_refusals(app: Flask) -> None:
             )
         log.exception("%s %s failed", request.method, place())
         return respond.error_page(500, say("Something went wrong on our side; it has been noted."))
+
+
+def lost() -> str:
+    """What somebody is told whose request lost its database."""
+    if may_have_changed.get():
+        return say(
+            "The database went away before it could say that it was done."
+            " Please look whether it was before you try again."
+        )
+    return say(
+        "The database does not take changes just now; nothing was changed."
+        " Please try again in a moment."
+    )
 
 
 def place() -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from flask import g, request
 
-from common.db import Server
+from common.db import LOST, Server, is_passing
 from common.errors import Conflict
 from common.web.csrf import FIELD
 
@@ -36,11 +36,23 @@ def once(primary: Server, make: Callable[[], Any], key: str | None = None) -> tu
     """`make()`'s result (anything JSON can hold) and True; or, for a form key seen before, the
     first result and False.  The key commits with what was made.  Raises Conflict if the same key
     comes with another body.
+
+    With a key a lost connection is answered by doing it again, once: if it was lost at COMMIT, the
+    key says whether that was done.
     """
     key = (key or request.form.get(KEY, ""))[:KEY_MAX]
     if not key:
         return make(), True
     body = body_sha256()
+    try:
+        return keyed(primary, make, key, body)
+    except LOST as error:
+        if not is_passing(error):
+            raise
+    return keyed(primary, make, key, body)
+
+
+def keyed(primary: Server, make: Callable[[], Any], key: str, body: bytes) -> tuple[Any, bool]:
     with primary.atomic():
         # Two of the same at once: the second waits here for the first one's commit.
         primary.value("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", f"{g.user.id}{key}")

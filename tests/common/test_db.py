@@ -43,7 +43,7 @@ def test_the_replica_is_read_once_it_shows_what_was_written(store: Store) -> Non
 
     assert found.db is store.replica
     assert found.db.value("SELECT count(*) FROM inbox") == 1
-    assert found.lag_s == 0.0
+    assert found.lag_s < 1
 
 
 def test_without_a_replica_the_primary_is_read(store: Store) -> None:

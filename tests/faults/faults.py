@@ -74,6 +74,20 @@ def stopped(stack: Stack, name: str) -> Iterator[None]:
         stack.run("server", "start", name)
 
 
+@contextmanager
+def dead(stack: Stack, name: str) -> Iterator[None]:
+    """Killed with all it started, and not started again before the block is over."""
+    State.at(stack.folder).stopped(name).touch()
+    found = process(stack, name)
+    for one in (found, *found.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+    try:
+        yield
+    finally:
+        stack.run("server", "start", name)
+
+
 def primary(stack: Stack) -> str:
     """The server that takes writes; before any promotion `postgres-primary`."""
     return State.at(stack.folder).primary
@@ -98,9 +112,10 @@ def replay_paused(stack: Stack) -> Iterator[None]:
         tell(stack, name, "SELECT pg_wal_replay_resume()")
 
 
-def tell(stack: Stack, name: str, sql: str) -> object:
+def tell(stack: Stack, name: str, sql: str, database: str = "postgres") -> object:
     """What that very server answers to its superuser; None for what answers nothing."""
-    with closing(Postgres(State.at(stack.folder), name).connect()) as db, db.cursor() as cursor:
+    server = Postgres(State.at(stack.folder), name)
+    with closing(server.connect(database)) as db, db.cursor() as cursor:
         cursor.execute(sql)
         row = cursor.fetchone() if cursor.description else None
     return row[0] if row else None

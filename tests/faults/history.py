@@ -33,14 +33,21 @@ class History:
     def __init__(self) -> None:
         self.added: dict[str, str] = {}
         self.completed: dict[str, str] = {}
+        self.slowest_s = 0.0
 
     def add(self, browser: Browser, title: str) -> str | None:
         """The task's id if it is known to have been added."""
-        answer, self.added[title] = outcome(browser, "/tasks", {"title": title, "description": ""})
+        answer, self.added[title] = self.ask(browser, "/tasks", {"title": title, "description": ""})
         return answer["id"] if answer else None
 
     def complete(self, browser: Browser, task_id: str) -> None:
-        self.completed[task_id] = outcome(browser, f"/tasks/{task_id}/completion", {})[1]
+        self.completed[task_id] = self.ask(browser, f"/tasks/{task_id}/completion", {})[1]
+
+    def ask(self, browser: Browser, path: str, form: dict[str, str]) -> tuple[Any, str]:
+        began = time.monotonic()
+        result = outcome(browser, path, form)
+        self.slowest_s = max(self.slowest_s, time.monotonic() - began)
+        return result
 
     def count(self, state: str) -> int:
         return [*self.added.values(), *self.completed.values()].count(state)
@@ -156,7 +163,8 @@ def agree(
     """
     eventually(lambda: truth.is_quiet() and not truth.missing(), within_s)
     took_s = time.monotonic() - since
-    assert differences(history, truth) == []
+    found = differences(history, truth)
+    assert not found, "\n".join(found[:20])
     assert history.count("ok") > 0
     return took_s
 
