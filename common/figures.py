@@ -6,6 +6,7 @@ is imported by who needs it and not before.
 
 from collections.abc import Iterable
 from functools import cache
+from threading import Lock
 from typing import NamedTuple
 
 from common.config import Config
@@ -59,9 +60,17 @@ class Done:
                 self.handled.labels(service, each)
 
 
-@cache
+first = Lock()
+
+
 def done() -> Done:
-    """The process's own."""
+    """The process's own, made when first asked for."""
+    with first:  # two requests may be the first at once, and no name is registered twice
+        return made()
+
+
+@cache
+def made() -> Done:
     return Done()
 
 

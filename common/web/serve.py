@@ -2,16 +2,43 @@
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from common import figures
 from common.config import Config
+
+OLD_WORKERS = "EXCHANGE_OLD_WORKERS"
+
+
+class Master(Arbiter):
+    """On HUP it becomes the release that is installed now, in place: its pid and its open sockets
+    stay, and the old workers serve until the new ones do.
+    """
+
+    command = tuple(sys.argv)
+
+    def reload(self) -> None:
+        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+        # gunicorn takes sockets over from the master these name.
+        os.environ["GUNICORN_PID"] = str(self.pid)
+        os.environ["GUNICORN_FD"] = ",".join(str(listener.fileno()) for listener in self.LISTENERS)
+        os.environ[OLD_WORKERS] = " ".join(map(str, self.WORKERS))
+        os.execv(sys.executable, [sys.executable, *self.command])
+
+    def spawn_workers(self) -> None:
+        super().spawn_workers()
+        for pid in os.environ.pop(OLD_WORKERS, "").split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGTERM)
 
 
 class Web(BaseApplication):
@@ -34,11 +61,15 @@ class Web(BaseApplication):
         for name, value in self.options.items():
             self.cfg.set(name, value)
 
+    def run(self) -> None:
+        Master(self).run()
+
     def load(self) -> Any:
         from common.web.measured import Measured
 
         bind = figures.bind_of(self.settings, f"{self.name}-web")
         app = self.make_app(self.settings)
+        figures.done()
         return Measured(app, self.name, self.settings, str(bind[1]) if bind else None)
 
 
