@@ -83,6 +83,16 @@ def run(day: datetime | None) -> None:
     click.echo(f"{'' if finished else 'Nothing to pay. '}The books are open for {opened}.")
 
 
+VERIFIED_AGE = Gauge(
+    "exchange_verification_age_seconds",
+    "Since the ledger was last compared with itself.",
+    "SELECT extract(epoch FROM now() - max(at)) AS value FROM verification",
+)
+FINDINGS = Gauge(
+    "exchange_verification_findings",
+    "How many places of the ledger did not agree then.",
+    "SELECT findings AS value FROM verification ORDER BY day DESC LIMIT 1",
+)
 TRACED = """
     SELECT posted_at, concat_ws(' ', 'transfer', id, kind, amount_cents, 'cents') FROM transfer
     WHERE id = ANY(%(ids)s::uuid[])
@@ -114,6 +124,6 @@ service = Service(
     connect=models.agree,
     demo="accounting.demo:play",
     traced=TRACED,
-    gauges=(PAYOUT_RUNS, DAY_AGE),
+    gauges=(PAYOUT_RUNS, DAY_AGE, VERIFIED_AGE, FINDINGS),
     commands=(ledger, pay),
 )

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from accounting.models import CASH, Agreed, outbox, primary
 from common import log as logs
+from common import loop
 from common.db import LOST, Row, deadline
 from common.events import PayoutMade
 
@@ -81,10 +82,10 @@ CLOSE = """
 
 def pay_all(*, now: datetime, limit: int = BATCH) -> list[UUID]:
     """Every run there is has been paid to the end, in the order of their days; returns the ids of
-    those finished here.  Safe to call anywhere, twice, at once.
+    those finished here.  Safe to call anywhere, twice, at once; ends early if the job is told to.
     """
     finished = []
-    while run := pay_batch(now=now, limit=limit):
+    while not loop.job.is_set() and (run := pay_batch(now=now, limit=limit)):
         if run["state"] == "done":
             finished.append(run["id"])
     return finished

@@ -1,7 +1,10 @@
 """RQ: a job is only a wake-up; what there is to do stands in rows."""
 
 import logging
+import os
+import signal
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +12,7 @@ import redis
 from rq import Queue, Worker
 from rq_scheduler import Scheduler
 
-from common import config, figures, startup
+from common import config, figures, loop, startup
 from common import log as logs
 from common.service import Service, services
 
@@ -40,8 +43,20 @@ def wake(service: str, function: str) -> None:
         log.warning("%s will start with the next tick: %s", function, error)
 
 
-class TimedWorker(Worker):
-    """Times its jobs where they are waited for: the process that runs one ends with it."""
+class PatientWorker(Worker):
+    """Times its jobs where they are waited for, since the process that runs one ends with it; told
+    to end, lets the job finish the batch in hand.
+    """
+
+    def request_stop(self, signum: Any, frame: Any) -> None:
+        super().request_stop(signum, frame)
+        if self.horse_pid:
+            with suppress(ProcessLookupError):
+                os.kill(self.horse_pid, signal.SIGTERM)
+
+    def setup_work_horse_signals(self) -> None:
+        super().setup_work_horse_signals()
+        loop.job.on_signals()
 
     def execute_job(self, job: Any, queue: Any) -> None:
         with figures.done().jobs.labels(queue.name).time():
@@ -55,7 +70,7 @@ def work(service: Service, settings: config.Config) -> None:
     while True:
         try:
             connection = connect(settings.queue_url)
-            worker = TimedWorker(
+            worker = PatientWorker(
                 [Queue(service.name, connection=connection)], connection=connection
             )
             worker.work(logging_level="WARNING")

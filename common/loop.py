@@ -1,4 +1,4 @@
-"""What relays and consumers have in common: they run until TERM and finish what is in hand."""
+"""What relays, consumers and jobs have in common: at TERM they finish what is in hand."""
 
 import signal
 import threading
@@ -11,3 +11,7 @@ class Stop(threading.Event):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.set())
         return self
+
+
+# Of the job in this process: set, it ends after the batch in hand; its row says where to go on.
+job = Stop()

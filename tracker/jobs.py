@@ -2,7 +2,7 @@
 
 import logging
 
-from common import chance, clock
+from common import chance, clock, loop
 from common.db import deadline
 from common.errors import Conflict
 from tracker import runs
@@ -20,7 +20,7 @@ def tick() -> None:
     with deadline(STATEMENT_S):
         runs.request_departures(now=clock.now(), seed=chance.new_seed)
         try:
-            while runs.step(now=clock.now()):
+            while not loop.job.is_set() and runs.step(now=clock.now()):
                 pace.rest()
         except Conflict as error:
             log.warning("a departure waits: %s", error)

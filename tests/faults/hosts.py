@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,3 +59,11 @@ def beside(stack: Stack, *commands: str, **env: str) -> Iterator[dict[str, Proce
     finally:
         for process in made.values():
             process.stop()
+
+
+def all_answer(processes: dict[str, Process]) -> bool:
+    """Each of them shows its figures."""
+    try:
+        return all(process.figures() for process in processes.values())
+    except urllib.error.URLError:
+        return False

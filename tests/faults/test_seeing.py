@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.stack import Browser, Stack
-from tests.faults.hosts import beside
+from tests.faults.hosts import all_answer, beside
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 KINDS = ["gateway web", "tracker relay", "accounting consume", "tracker work"]
@@ -39,13 +39,6 @@ def test_every_figure_that_is_watched_exists(stack: Stack, eventually: Callable)
             shown |= named(process.figures())
 
     assert watched <= shown, watched - shown
-
-
-def all_answer(processes: dict) -> bool:
-    try:
-        return all(process.figures() for process in processes.values())
-    except urllib.error.URLError:
-        return False
 
 
 def test_the_workers_of_one_gunicorn_are_added_up(stack: Stack, eventually: Callable) -> None:
