@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from flask import Blueprint, Response, g, request
 from flask_login import login_required
-from msgspec import DecodeError
+from msgspec import DecodeError, Struct
 from msgspec import json as msgjson
 
 from common import clock
@@ -86,15 +86,20 @@ def choose_language() -> Response:
 
 @bp.get("/readyz")
 def readyz() -> Response:
-    """Whether everything is there; what is not, and why, is for those who are signed in."""
+    """Whether pages can be read.  What is missing all the same, such as a primary or the bus, and
+    why, is for those who are signed in.
+    """
     upstreams = gateway().upstreams
     with ThreadPoolExecutor(len(upstreams)) as pool:
         answers = dict(zip(upstreams, pool.map(service_state, upstreams.values()), strict=True))
     ready, states = health.dependencies((store,))
-    ready = ready and all(state == "ok" for state in answers.values())
+    ready = ready and all(is_ready for is_ready, _ in answers.values())
     facts: dict[str, object] = {"status": "ok" if ready else "not ready"}
     if is_signed_in():
-        facts["dependencies"] = states | answers
+        found = states | {name: state for name, (_, state) in answers.items()}
+        facts["dependencies"] = found
+        if ready and not all(map(is_well, found.values())):
+            facts["status"] = "impaired"
     return respond.json(facts, 200 if ready else 503)
 
 
@@ -105,10 +110,22 @@ def is_signed_in() -> bool:
         return False
 
 
-def service_state(upstream: Upstream) -> object:
-    """`ok`, or what the service says it lacks, or why it says nothing."""
+def is_well(state: object) -> bool:
+    return str(state).startswith("ok")
+
+
+def service_state(upstream: Upstream) -> tuple[bool, object]:
+    """Whether the service is ready; and `ok`, or what it lacks, or why it says nothing."""
     try:
         status, text = upstream.look("/readyz")
-        return "ok" if status == OK else msgjson.decode(text)
+        states = msgjson.decode(text, type=Readiness).dependencies
     except (*BAD, DecodeError) as error:
-        return str(error) or type(error).__name__
+        return False, str(error) or type(error).__name__
+    missing = {name: state for name, state in states.items() if not is_well(state)}
+    return status == OK, missing or "ok"
+
+
+class Readiness(Struct):
+    """What of a service's answer is of interest."""
+
+    dependencies: dict[str, str] = {}

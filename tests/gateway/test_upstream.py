@@ -219,6 +219,18 @@ def test_readiness_is_told_in_full_to_those_signed_in(bob, browser, upstream):
     }
 
 
+def test_what_is_missing_is_told_although_pages_can_be_read(bob, browser, upstream):
+    states = '{"dependencies": {"tracker-primary": "refused", "tracker-replica": "ok"}}'
+    upstream.answer = lambda handler: reply(handler, text=states)
+
+    inside, outside = bob.get("/readyz"), browser().get("/readyz")
+
+    assert (inside.status_code, outside.status_code) == (200, 200)
+    assert outside.json == {"status": "ok"}
+    assert inside.json["status"] == "impaired"
+    assert inside.json["dependencies"]["tracker"] == {"tracker-primary": "refused"}
+
+
 def test_it_is_not_ready_while_a_service_is_away(bob, browser, upstream):
     upstream.shutdown()
     upstream.server_close()
