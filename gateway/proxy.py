@@ -181,6 +181,10 @@ class Gateway:
         """The app's `start_response`, its headers passed through the same door."""
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable:
+            caller = environ.get("exchange.caller")
+            if caller and status.startswith(str(Forbidden.status)):
+                method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+                trail.note_request(caller, method, path, Forbidden.status)
             sent = self.door.downwards(headers, environ, is_own=True)
             return start_response(status, sent, *([exc_info] if exc_info else []))
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from common import clock
 from common.db import LOOK_S, LOST, deadline
+from common.errors import Forbidden
 from gateway import forms
 from gateway.models import primary
 from gateway.sessions import Session
@@ -58,8 +59,9 @@ def note(what: str, object_: str = "", *, by: UUID | None, status: int | None = 
 def note_request(caller: Session, method: str, path: str, status: int) -> None:
     """What somebody with a say sent to a service, and how it ended, is noted if it can be: it has
     happened already, in another database.  Whoever heard of a failure has waited for it already.
+    Of anybody else it is noted what they were refused.
     """
-    if method != "POST" or caller.role not in NOTED:
+    if method != "POST" or (caller.role not in NOTED and status != Forbidden.status):
         return
     try:
         with deadline(FAILED_S if status >= 500 else LOOK_S), primary.atomic():

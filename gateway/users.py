@@ -83,11 +83,20 @@ def list_again() -> dict[str, Any]:
 @respond.form("gateway/users.html", list_again)
 def add() -> Response:
     new = forms.new_user(request.form)
+    if new.role != "worker":
+        confirm_first("/users")
     made, is_new = keyed.once(primary, lambda: actions.add_user(new, now=clock.now(), by=g.user.id))
     where = f"/users/{made['id']}"
     return respond.done(
         where, made, message=say("%(name)s was added.", name=made["name"]), created=is_new
     )
+
+
+def confirm_first(back: str) -> None:
+    """Raises ConfirmFirst if it is long ago that the caller gave their password."""
+    session = gateway().caller(request.environ)
+    assert session
+    gateway().step_up.check(session, back, now=clock.now())
 
 
 def one(user_id: UUID) -> dict[str, Any]:
@@ -109,9 +118,7 @@ def show(user_id: UUID) -> Response:
 def change(user_id: UUID) -> Response:
     wanted = forms.changes(request.form)
     if "role" in wanted and wanted["role"] != one(user_id)["role"]:
-        session = gateway().caller(request.environ)
-        assert session
-        gateway().step_up.check(session, f"/users/{user_id}", now=clock.now())
+        confirm_first(f"/users/{user_id}")
     changed = actions.change_user(user_id, wanted, by=g.user.id)
     return respond.done(
         f"/users/{user_id}", changed, message=say("%(name)s was changed.", name=changed["name"])

@@ -119,6 +119,29 @@ def test_what_those_with_a_say_send_to_a_service_is_noted(
     assert told == [expected] * is_noted
 
 
+def test_of_the_others_it_is_noted_what_they_were_refused(as_person, people, upstream):
+    bob = as_person(people.bob)
+    upstream.answer = lambda handler: reply(handler, status=403)
+
+    bob.post("/reassignments")
+    bob.post("/users", {"email": "x@example.com", "name": "X", "role": "admin"})
+    bob.post("/tasks", headers={"Origin": "https://evil.example"})
+    bob.get("/users")
+    upstream.answer = reply
+    bob.post("/tasks", {"title": "x"})
+
+    told = entries("what", "user_id", "object", "status")[1:]
+    paths = ("/reassignments", "/users", "/tasks")
+    assert told == [("request.made", people.bob.id, f"POST {path}", 403) for path in paths]
+
+
+def test_who_is_nobody_fills_no_log(browser, people):
+    browser().post("/login", headers={"Origin": "https://evil.example"})
+    browser().post("/tasks", headers={"Origin": "https://evil.example"})
+
+    assert entries("what") == []
+
+
 def test_a_request_that_broke_off_is_noted_too(as_person, people, upstream):
     ann = as_person(people.ann)
     upstream.answer = lambda handler: handler.wfile.write(b"no HTTP\r\n\r\n")

@@ -72,6 +72,19 @@ def test_another_role_is_asked_for_and_another_name_is_not(long_ago, people):
     assert (name.status_code, name.json["name"], name.json["role"]) == (200, "Rob", "worker")
 
 
+def test_whoever_is_added_with_a_say_is_asked_for(long_ago, people):
+    fay = long_ago(people.fay)
+    new = {"email": "gus@example.com", "name": "Gus"}
+
+    asked = [fay.post("/users", {**new, "role": role}) for role in ("admin", "manager")]
+    as_page = fay.post("/users", {**new, "role": "admin"}, html=True)
+    added = fay.post("/users", {**new, "role": "worker"})
+
+    assert [answer.status_code for answer in asked] == [403, 403]
+    assert as_page.headers["Location"] == "/account/confirmation?next=/users"
+    assert (added.status_code, added.json["role"]) == (201, "worker")
+
+
 def test_the_password_leads_back_and_opens_the_way(long_ago, browser, people, upstream):
     ann, thief = long_ago(people.ann), browser()
     thief.copy_cookie("session", ann)
