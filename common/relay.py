@@ -13,6 +13,7 @@ from common import stream as streams
 from common.db import LOST, Server, deadline
 from common.loop import Stop
 from common.outbox import WAKE, first_id
+from common.retention import Sweeper
 
 log = logging.getLogger("relay")
 
@@ -92,6 +93,7 @@ class Relay:
         self.bus = bus
         self.groups = groups
         self.retention = retention
+        self.sweeper: Sweeper | None = None
         self.tidied = 0.0
         self.awake_until = 0.0
 
@@ -172,6 +174,8 @@ class Relay:
     def tidy_sometimes(self) -> None:
         if time.monotonic() - self.tidied >= TIDY_S and self.tidy() < BATCH:
             self.tidied = time.monotonic()
+        if self.sweeper:
+            self.sweeper.sweep_sometimes()
 
     def wait(self, stop: Stop, took_s: float = 0.0) -> None:
         """Returns when a fact was added or half a second has passed.

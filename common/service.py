@@ -23,6 +23,7 @@ from common.db import Store, deadline
 from common.loop import Stop
 from common.migrate import migrate
 from common.relay import Relay
+from common.retention import Kept, Sweeper
 
 # A batch beside a long reassignment may have to wait for it.
 CONSUMER_S = 30
@@ -54,6 +55,7 @@ class Service:
     connect: Callable[[config.Config], None] | None = None
     demo: str = ""
     traced: str = ""  # SQL: when and what stands here of the request `id` or of any of `ids`
+    kept: tuple[Kept, ...] = ()
     gauges: tuple[figures.Gauge, ...] = ()
     commands: tuple[click.Command, ...] = field(default=())
 
@@ -82,7 +84,9 @@ class Service:
     def relay(self, settings: config.Config) -> Relay:
         bus = stream.connect(settings.bus_url)
         groups = [each.name for each in services() if self.name in each.listens]
-        return Relay(self.name, self.primary(), bus, groups, retention(settings))
+        made = Relay(self.name, self.primary(), bus, groups, retention(settings))
+        made.sweeper = Sweeper(self.primary(), self.kept, settings)
+        return made
 
     def consumer(self, settings: config.Config) -> Consumer:
         bus = stream.connect(settings.bus_url)

@@ -9,6 +9,7 @@ import click
 import redis
 
 from common import clock, config, stream
+from common.retention import Kept
 from common.roles import ROLES
 from common.service import Service, services
 from gateway.models import primary, store
@@ -79,12 +80,36 @@ TRACED = """
     WHERE request_id = %(id)s AND %(ids)s::uuid[] IS NOT NULL
 """
 
+KEPT = (
+    Kept(
+        "session",
+        "DELETE FROM session WHERE id IN (SELECT id FROM session"
+        " WHERE expires_at < %(before)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED)",
+        days=1,
+    ),
+    Kept(
+        "link",
+        "DELETE FROM link WHERE id IN (SELECT id FROM link"
+        " WHERE expires_at < %(before)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED)",
+        days=30,
+    ),
+    Kept(
+        "audit",
+        "DELETE FROM audit WHERE id IN (SELECT id FROM audit"
+        " WHERE at < %(before)s ORDER BY at, id LIMIT %(limit)s)",
+        days=730,
+        setting="EXCHANGE_AUDIT_DAYS",
+        days_min=366,  # the database keeps a year whatever is said
+    ),
+)
+
 service = Service(
     name="gateway",
     app="gateway.app:create_app",
     store=store,
     has_relay=True,
     demo="gateway.demo:play",
+    kept=KEPT,
     traced=TRACED,
     commands=(user,),
 )

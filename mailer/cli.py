@@ -1,6 +1,7 @@
 """`exchange mailer …`."""
 
 from common.figures import Gauge
+from common.retention import Kept
 from common.service import Service
 from mailer.models import store
 
@@ -20,6 +21,17 @@ LETTER_AGE = Gauge(
     " WHERE state IN ('queued', 'sending')",
 )
 
+# Longer than any event may come again: the letter's row is what keeps it from being sent twice.
+KEPT = Kept(
+    "letter",
+    "DELETE FROM letter WHERE id IN (SELECT id FROM letter"
+    " WHERE state IN ('sent', 'failed') AND id < %(before_id)s AND settled_at < %(before)s"
+    " LIMIT %(limit)s FOR UPDATE SKIP LOCKED)",
+    days=400,
+    setting="EXCHANGE_LETTER_DAYS",
+    days_min=90,
+)
+
 service = Service(
     name="mailer",
     app="mailer.app:create_app",
@@ -28,6 +40,7 @@ service = Service(
     listens=("gateway", "accounting"),
     beside="mailer.sender:Sender",
     has_relay=True,
+    kept=(KEPT,),
     traced=TRACED,
     gauges=(LETTERS, LETTER_AGE),
 )
