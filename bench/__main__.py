@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 
-from bench import bus, chart, days, reassign, size, start, tasks
+from bench import bus, chart, days, gateway, reassign, size, start, tasks
 from bench.figures import FOLDER, Figure, machine, row, save, table
 from bench.load import Latencies
 from bench.stack import running
@@ -48,6 +48,7 @@ def run(bench: Bench, is_full: bool) -> None:
         bench.measure("people", lambda: arrived(world))
         small: list[Latencies] = []
         bench.measure("import", lambda: start.importing(world))
+        bench.measure("gateway", lambda: gateway.measure(world))
         bench.measure("tasks", lambda: tasks.measure(world))
         bench.measure("small pages", lambda: small.append(size.small(world)) or [])  # type: ignore[func-returns-value]
         bench.measure("reassign", lambda: reassign.measure(world))
