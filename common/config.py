@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 from common.errors import Misconfigured
 
+REDIS = ("redis://", "rediss://", "unix://", "sentinel://")
+
 
 @dataclass(frozen=True)
 class Config:
@@ -42,11 +44,11 @@ class Config:
 
     @property
     def bus_url(self) -> str:
-        return self.url("BUS_URL", ("redis://", "rediss://", "unix://"))
+        return self.url("BUS_URL", REDIS)
 
     @property
     def queue_url(self) -> str:
-        return self.url("QUEUE_URL", ("redis://", "rediss://", "unix://"))
+        return self.url("QUEUE_URL", REDIS)
 
     @property
     def timezone(self) -> ZoneInfo:

@@ -12,7 +12,7 @@ import redis
 from rq import Queue, Worker
 from rq_scheduler import Scheduler
 
-from common import config, figures, loop, startup
+from common import config, figures, loop, startup, stream
 from common import log as logs
 from common.service import Service, services
 
@@ -23,7 +23,7 @@ SCHEDULE_POLL_S = 2
 
 
 def connect(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_connect_timeout=2)
+    return stream.client(url, socket_connect_timeout=2)
 
 
 def wake(service: str, function: str) -> None:
@@ -34,7 +34,7 @@ def wake(service: str, function: str) -> None:
     try:
         queue = Queue(
             service,
-            connection=redis.Redis.from_url(
+            connection=stream.client(
                 settings.queue_url, socket_timeout=2, socket_connect_timeout=1
             ),
         )

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 FIELD = "event"
 START = "0-0"
@@ -25,11 +27,38 @@ def name_of(producer: str) -> str:
     return f"events:{producer}"
 
 
+def client(url: str, **options: Any) -> redis.Redis:
+    """A client of the server at `url`, or of whichever is the master of a
+    `sentinel://:password@host:26379,host:26379/NAME/0`, asked of its sentinels at each connection.
+    """
+    if not url.startswith("sentinel://"):
+        return redis.Redis.from_url(url, **options)
+    parts = urlsplit(url)
+    who, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = who.partition(":")
+    name, _, number = parts.path.strip("/").partition("/")
+    sentinels = [(host, int(port or 26379)) for host, _, port in map(split_port, hosts.split(","))]
+    secret = parse_qs(parts.query).get("sentinel_password", [None])[0]
+    limits = {"socket_timeout": 1, "socket_connect_timeout": 1, "password": secret}
+    found: redis.Redis = Sentinel(sentinels, sentinel_kwargs=limits).master_for(
+        name,
+        username=unquote(user) or None,
+        password=unquote(password) or None,
+        db=int(number or 0),
+        **options,
+    )
+    return found
+
+
+def split_port(host: str) -> tuple[str, str, str]:
+    return host.partition(":")
+
+
 def connect(url: str, timeout_s: float = 5.0) -> redis.Redis:
     """A client whose commands are sent once: a retried XADD publishes twice, and a retried
     XREADGROUP skips what the lost reply carried.
     """
-    return redis.Redis.from_url(
+    return client(
         url,
         decode_responses=True,
         encoding_errors="replace",
