@@ -75,16 +75,16 @@ def marks(function: ast.FunctionDef) -> Iterator[int]:
 
 
 def figures(number: int, runs: dict[str, Any]) -> str:
-    """What the tests of a promise measured; of several that measured the same, from least to
-    most.
-    """
+    """How many cases passed in the last run of each and what they measured, from least to most."""
+    ran = [run for run in runs.values() if number in run["promises"]]
+    passed = [run for run in ran if run["outcome"] == "passed"]
     values = defaultdict(list)
-    for run in runs.values():
-        for what, value, unit in run["figures"] if number in run["promises"] else ():
+    for run in passed:
+        for what, value, unit in run["figures"]:
             values[what, unit].append(value)
-    return "; ".join(
-        f"{what} {span(found)} {unit}".strip() for (what, unit), found in sorted(values.items())
-    )
+    measured = [f"{what} {span(found)} {unit}".strip() for (what, unit), found in values.items()]
+    cases = f"{len(passed)} of {len(ran)} cases passed"
+    return "; ".join([cases, *sorted(measured)]) if ran else ""
 
 
 def span(values: list[float]) -> str:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.mutants import ALL
-from tests.mutants.mutant import Mutant
+from tests.mutants.mutant import Mutant, red_already
 from tests.promises import proofs
 
 SIDE_BY_SIDE = 2
@@ -20,14 +20,16 @@ def main() -> int:
     words = asked.parse_args().words
     chosen = [one for one in ALL if not words or any(word in one.name for word in words)]
     began = time.monotonic()
-    with (
-        tempfile.TemporaryDirectory(prefix="mutants-") as folder,
-        ThreadPoolExecutor(SIDE_BY_SIDE) as pool,
-    ):
-        tried = pool.map(
-            lambda pair: judged(pair[1], Path(folder, str(pair[0]))), enumerate(chosen)
-        )
-        good = [show(one, verdict) for one, verdict in zip(chosen, tried, strict=True)]
+    with tempfile.TemporaryDirectory(prefix="mutants-") as name:
+        folder = Path(name)
+        tests = sorted({test for one in chosen for test in one.tests})
+        if red := red_already(tests, folder / "whole"):
+            print("With nothing broken these fail already:", *red, sep="\n  ")
+            return 1
+        print(f"{len(tests)} tests are green with nothing broken; now one mechanism at a time:")
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            tried = pool.map(judged, chosen, [folder / str(n) for n in range(len(chosen))])
+            good = [show(one, verdict) for one, verdict in zip(chosen, tried, strict=True)]
     print(
         f"\n{sum(good)} of {len(good)} mutants were noticed, in {time.monotonic() - began:.0f} s."
     )

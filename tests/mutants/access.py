@@ -80,4 +80,28 @@ FORMS = [
     ),
 ]
 
-MUTANTS = IDENTITY + FORMS
+WAYS = [
+    Mutant(
+        "a path may have two readings",
+        "gateway/routes.py",
+        "return is_plain and not UNCLEAN.search(path) and not HIDDEN_SLASH.search(sent)",
+        "return is_plain",
+        "corpus/test_wire.py::test_no_path_leads_out_of_its_service",
+    ),
+    Mutant(
+        "a service that hangs is waited for each time",
+        "gateway/breaker.py",
+        "return self.failures >= self.failures_max",
+        "return False",
+        "gateway/test_upstream.py::test_what_has_not_answered_thrice_is_not_waited_for",
+    ),
+    Mutant(
+        "analytics may write through its views",
+        "common/migrate.py",
+        "GRANT SELECT ON",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON",
+        "analytics/test_sources.py::test_the_role_may_write_nowhere_on_the_primary",
+    ),
+]
+
+MUTANTS = IDENTITY + FORMS + WAYS

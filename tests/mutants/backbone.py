@@ -44,8 +44,8 @@ OUTBOX = [
     Mutant(
         "what the stream shows is believed, not what it was given",
         "common/relay.py",
-        "entry_ids[-1], count + len(rows))",
-        "*streams.extent(self.bus, self.stream))",
+        "            held = count + len(rows)\n",
+        "            entry_ids[-1], held = streams.extent(self.bus, self.stream)\n",
         "common/test_relay.py::test_a_loss_in_the_middle_of_publishing_is_noticed",
     ),
     Mutant(
@@ -83,10 +83,8 @@ INBOX = [
     Mutant(
         "the effect and its inbox row do not commit together",
         "common/consume.py",
-        """        with self.primary.atomic():
-            for handler, events in by_kind""",
-        """        if True:
-            for handler, events in by_kind""",
+        "            with self.primary.atomic():\n                new =",
+        "            if True:\n                new =",
         "common/test_consume.py::test_a_frozen_consumer_wakes_safely",
     ),
     Mutant(
@@ -150,6 +148,25 @@ INBOX = [
     ),
 ]
 
+EVENTS = [
+    Mutant(
+        "a published event loses a field",
+        "common/events/tracker.py",
+        "    jira_id: str | None\n",
+        "",
+        "common/test_events.py::test_the_catalogue_is_what_the_classes_say",
+        "common/test_events.py::test_every_version_ever_published_still_reads",
+    ),
+    Mutant(
+        "a published event asks for one field more",
+        "common/events/tracker.py",
+        "    jira_id: str | None\n",
+        "    jira_id: str | None\n    priority: int\n",
+        "common/test_events.py::test_the_catalogue_is_what_the_classes_say",
+        "common/test_events.py::test_every_version_ever_published_still_reads",
+    ),
+]
+
 DATABASE = [
     Mutant(
         "a hung server is waited for",
@@ -183,4 +200,4 @@ DATABASE = [
     ),
 ]
 
-MUTANTS = OUTBOX + INBOX + DATABASE
+MUTANTS = OUTBOX + INBOX + EVENTS + DATABASE

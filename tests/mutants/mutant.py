@@ -5,13 +5,16 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.promises import ROOT
 
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "build", "*.egg-info", "images")
-FAILED = re.compile(r"^(?:FAILED|ERROR) tests/([\w/]+\.py::\w+)", re.M)
+# Not ERROR: a copy that does not even start shows nothing.
+FAILED = re.compile(r"^FAILED tests/([\w/]+\.py::\w+)", re.M)
+PASSED = re.compile(r"^PASSED tests/([\w/]+\.py::\w+)", re.M)
 
 Edit = tuple[str, str, str]
 
@@ -40,20 +43,32 @@ class Mutant:
         return ""
 
     def survived(self, folder: Path) -> list[str]:
-        """Those of its tests that pass in a copy of the tree with the mechanism broken."""
-        copy = shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
-        for file, old, new in self.edits:
-            path = copy / file
-            path.write_text(path.read_text().replace(old, new))
-        ids = [f"tests/{test}" for test in self.tests]
-        ran = subprocess.run(
-            [sys.executable, "-m", "pytest", "-rfE", "-p", "no:cacheprovider", *ids],
-            cwd=copy,
-            env=os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        shutil.rmtree(copy, ignore_errors=True)
-        failed = set(FAILED.findall(ran.stdout))
+        """Those of its tests that do not fail in a copy of the tree with the mechanism broken."""
+        failed = set(FAILED.findall(run_tests(self.tests, folder, self.edits)))
         return [test for test in self.tests if test not in failed]
+
+
+def run_tests(tests: Sequence[str], folder: Path, edits: Sequence[Edit] = ()) -> str:
+    """What pytest says of the tests in a copy of the tree with these edits."""
+    copy = shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
+    for file, old, new in edits:
+        path = copy / file
+        path.write_text(path.read_text().replace(old, new))
+    ids = [f"tests/{test}" for test in tests]
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-rpfE", "-p", "no:cacheprovider", *ids],
+        cwd=copy,
+        env=os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    shutil.rmtree(copy, ignore_errors=True)
+    return ran.stdout
+
+
+def red_already(tests: Sequence[str], folder: Path) -> list[str]:
+    """Those that fail, in whole or in part, with nothing broken."""
+    said = run_tests(tests, folder)
+    failed, passed = set(FAILED.findall(said)), set(PASSED.findall(said))
+    return [test for test in tests if test in failed or test not in passed]

@@ -11,8 +11,10 @@ from uuid import UUID
 
 from common.db import LOST, Row, deadline
 from common.service import services
+from tests.faults import faults
 from tests.faults.history import WRONG_BALANCES, Truth, allowed
 from tests.soak import queries
+from tests.soak.clients import PAGES
 from tests.soak.history import History
 from tests.soak.world import World
 from tracker import domain
@@ -67,6 +69,7 @@ def differences(world: World, truth: Truth) -> Iterator[str]:
         yield from letter_differences(truth, world.stack.folder / "inbox")
         yield from people_differences(world, truth)
         yield from bus_differences(truth)
+        yield from page_differences(world, truth)
 
 
 def task_differences(world: World, tasks: list[Row]) -> Iterator[str]:
@@ -216,3 +219,18 @@ def bus_differences(truth: Truth) -> Iterator[str]:
             yield from column(truth.servers[service.name].rows(
                 f"SELECT format('%%s buried %%s: %%s', '{service.name}', left(event, 200), error)"
                 f" FROM dead_letter WHERE NOT ({queries.OUR_POISON})"))  # fmt: skip
+
+
+def page_differences(world: World, truth: Truth) -> Iterator[str]:
+    """Every page answers, and people are shown what they have."""
+    for name, pages in PAGES.items():
+        yield from (f"{name} cannot see {page}" for page in pages if not world.get(name, page))
+    has = {str(row["worker_id"]): row["balance_cents"]
+           for row in truth.accounting.rows("SELECT * FROM report_balances")}  # fmt: skip
+    seen = {user_id: world.get("dan", f"/earnings/{user_id}") for user_id in world.ids.values()}
+    yield from pairs("the balance shown", {user_id: page and page["balance_cents"]
+                                           for user_id, page in seen.items()},
+                     {user_id: has.get(user_id, 0) for user_id in seen})  # fmt: skip
+    server = faults.primary(world.stack)
+    if count := faults.tell(world.stack, server, queries.LEFT_OPEN):
+        yield f"{count} transactions were left open"

@@ -62,3 +62,7 @@ UNSETTLED = {
     "mailer": "SELECT format('letter %%s is %%s', id, state) FROM letter"
     " WHERE state NOT IN ('sent', 'failed')",
 }
+LEFT_OPEN = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE state LIKE 'idle in transaction%' AND state_change < now() - interval '20 seconds'
+"""

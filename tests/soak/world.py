@@ -11,9 +11,11 @@ from typing import Any
 from bench.stack import PASSWORD, Browser, Stack, free_port
 from common.stack import status
 from common.stack.state import replace
+from tests.promises import ROOT
 from tests.soak.history import History
 
-CLOCKWORK = str(Path(__file__).with_name("clockwork"))
+# The sources beside these, whatever is installed.
+SOURCES = f"{Path(__file__).with_name('clockwork')}:{ROOT}"
 CAST = {"fay": "admin", "ann": "manager", "dan": "accountant", "bob": "worker", "cat": "worker",
         "gil": "worker", "hal": "worker", "ivy": "worker"}  # fmt: skip
 AWAY = (502, 503, 504)
@@ -28,7 +30,7 @@ class Clocked(Stack):
         self.clock = self.folder / "clock"
         self.put_forward(timedelta(0))
         self.env |= {
-            "PYTHONPATH": CLOCKWORK,
+            "PYTHONPATH": SOURCES,
             "SOAK_CLOCK": str(self.clock),
             "EXCHANGE_PG_SHARED_BUFFERS": "128MB",
             "EXCHANGE_FEE_RANGE": "1-5",  # so that there is something to pay out
