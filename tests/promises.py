@@ -8,12 +8,12 @@ import ast
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.sources import ROOT
+
 FIGURES = ROOT / "build" / "promises.json"
 TABLE = ROOT / "docs" / "promises.md"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.mutants import ALL
 from tests.mutants.mutant import Mutant, red_already
 from tests.promises import proofs
+from tests.sources import copy_to
 
 SIDE_BY_SIDE = 2
 
@@ -22,13 +23,15 @@ def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutants-") as name:
         folder = Path(name)
+        sources = copy_to(folder / "sources")
         tests = sorted({test for one in chosen for test in one.tests})
-        if red := red_already(tests, folder / "whole"):
+        if red := red_already(tests, sources, folder / "whole"):
             print("With nothing broken these fail already:", *red, sep="\n  ")
             return 1
         print(f"{len(tests)} tests are green with nothing broken; now one mechanism at a time:")
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            tried = pool.map(judged, chosen, [folder / str(n) for n in range(len(chosen))])
+            copies = [folder / str(n) for n in range(len(chosen))]
+            tried = pool.map(judged, chosen, [sources] * len(chosen), copies)
             good = [show(one, verdict) for one, verdict in zip(chosen, tried, strict=True)]
     print(
         f"\n{sum(good)} of {len(good)} mutants were noticed, in {time.monotonic() - began:.0f} s."
@@ -36,11 +39,11 @@ def main() -> int:
     return 0 if all(good) else 1
 
 
-def judged(mutant: Mutant, folder: Path) -> str:
+def judged(mutant: Mutant, sources: Path, folder: Path) -> str:
     """Empty if all of its tests went red, or what did not."""
-    if misfit := mutant.misfit():
+    if misfit := mutant.misfit(sources):
         return f"does not apply: {misfit}"
-    survived = mutant.survived(folder)
+    survived = mutant.survived(sources, folder)
     return f"green: {', '.join(survived)}" if survived else ""
 
 

@@ -77,7 +77,6 @@ INBOX = [
         "return [envelope for envelope in envelopes if new.pop(envelope.id, False)]",
         "return list(envelopes)",
         "common/test_backbone.py::test_what_is_published_twice_has_its_effect_once",
-        "common/test_events_cli.py::test_redriving_what_has_happened_does_nothing",
         "common/test_relay.py::test_a_lost_reply_of_publishing_is_harmless",
     ),
     Mutant(

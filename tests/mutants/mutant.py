@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.promises import ROOT
+from tests.sources import ROOT, copy_to
 
-LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "build", "*.egg-info", "images")
 # Not ERROR: a copy that does not even start shows nothing.
 FAILED = re.compile(r"^FAILED tests/([\w/]+\.py::\w+)", re.M)
 PASSED = re.compile(r"^PASSED tests/([\w/]+\.py::\w+)", re.M)
@@ -34,23 +33,23 @@ class Mutant:
         object.__setattr__(self, "edits", ((file, old, new), *([also] if also else [])))
         object.__setattr__(self, "tests", tests)
 
-    def misfit(self) -> str:
-        """Why it does not apply to the sources as they are; nothing if it does."""
+    def misfit(self, sources: Path = ROOT) -> str:
+        """Why it does not apply to the sources; nothing if it does."""
         for file, old, _ in self.edits:
-            times = (ROOT / file).read_text().count(old)
+            times = (sources / file).read_text().count(old)
             if times != 1:
                 return f"{file} says {times} times: {old.strip()}"
         return ""
 
-    def survived(self, folder: Path) -> list[str]:
-        """Those of its tests that do not fail in a copy of the tree with the mechanism broken."""
-        failed = set(FAILED.findall(run_tests(self.tests, folder, self.edits)))
+    def survived(self, sources: Path, folder: Path) -> list[str]:
+        """Those of its tests that do not fail with the mechanism broken."""
+        failed = set(FAILED.findall(run_tests(self.tests, sources, folder, self.edits)))
         return [test for test in self.tests if test not in failed]
 
 
-def run_tests(tests: Sequence[str], folder: Path, edits: Sequence[Edit] = ()) -> str:
-    """What pytest says of the tests in a copy of the tree with these edits."""
-    copy = shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
+def run_tests(tests: Sequence[str], sources: Path, folder: Path, edits: Sequence[Edit] = ()) -> str:
+    """What pytest says of the tests in a copy of the sources with these edits."""
+    copy = copy_to(folder, sources)
     for file, old, new in edits:
         path = copy / file
         path.write_text(path.read_text().replace(old, new))
@@ -67,8 +66,8 @@ def run_tests(tests: Sequence[str], folder: Path, edits: Sequence[Edit] = ()) ->
     return ran.stdout
 
 
-def red_already(tests: Sequence[str], folder: Path) -> list[str]:
+def red_already(tests: Sequence[str], sources: Path, folder: Path) -> list[str]:
     """Those that fail, in whole or in part, with nothing broken."""
-    said = run_tests(tests, folder)
+    said = run_tests(tests, sources, folder)
     failed, passed = set(FAILED.findall(said)), set(PASSED.findall(said))
     return [test for test in tests if test in failed or test not in passed]

@@ -6,7 +6,7 @@ import pytest
 
 from tests.mutants import ALL
 from tests.mutants.mutant import Mutant
-from tests.promises import ROOT
+from tests.sources import ROOT
 
 
 @pytest.mark.parametrize("mutant", ALL, ids=lambda mutant: mutant.name)

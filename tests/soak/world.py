@@ -11,11 +11,10 @@ from typing import Any
 from bench.stack import PASSWORD, Browser, Stack, free_port
 from common.stack import status
 from common.stack.state import replace
-from tests.promises import ROOT
 from tests.soak.history import History
+from tests.sources import copy_to
 
-# The sources beside these, whatever is installed.
-SOURCES = f"{Path(__file__).with_name('clockwork')}:{ROOT}"
+CLOCKWORK = str(Path(__file__).with_name("clockwork"))
 CAST = {"fay": "admin", "ann": "manager", "dan": "accountant", "bob": "worker", "cat": "worker",
         "gil": "worker", "hal": "worker", "ivy": "worker"}  # fmt: skip
 AWAY = (502, 503, 504)
@@ -27,10 +26,12 @@ class Clocked(Stack):
     """
 
     def start(self) -> float:
+        # An hour is long: whoever edits the sources meanwhile must not be part of it.
+        sources = copy_to(self.folder / "sources")
         self.clock = self.folder / "clock"
         self.put_forward(timedelta(0))
         self.env |= {
-            "PYTHONPATH": SOURCES,
+            "PYTHONPATH": f"{CLOCKWORK}:{sources}",
             "SOAK_CLOCK": str(self.clock),
             "EXCHANGE_PG_SHARED_BUFFERS": "128MB",
             "EXCHANGE_FEE_RANGE": "1-5",  # so that there is something to pay out
