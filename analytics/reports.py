@@ -16,8 +16,11 @@ DAYS = """
            paid_cents AS payouts_cents, workers_in_minus
     FROM report_days WHERE day < coalesce(%s::date, 'infinity') ORDER BY day DESC LIMIT %s
 """
+# One by one: asked for several at once the view sums the totals of everybody.
 BALANCES = """
-    SELECT worker_id, balance_cents FROM report_balances WHERE worker_id = ANY(%s::uuid[])
+    SELECT id AS worker_id,
+           (SELECT balance_cents FROM report_balances WHERE worker_id = id) AS balance_cents
+    FROM unnest(%s::uuid[]) AS asked (id)
 """
 IN_MINUS = """
     SELECT worker_id AS id, balance_cents FROM report_balances
@@ -67,7 +70,7 @@ def days(db: Server, before: Any, limit: int) -> list[Row]:
 
 
 def open_day(db: Server) -> date | None:
-    return db.value("SELECT day FROM report_days WHERE state = 'open'")
+    return db.value("SELECT day FROM report_open_day")
 
 
 def every_day(db: Server) -> Iterator[Row]:
@@ -78,7 +81,9 @@ def every_day(db: Server) -> Iterator[Row]:
 def balances(db: Server, ids: list[UUID]) -> dict[UUID, int]:
     """`{person_id: cents}` of those who were ever dealt to."""
     found = db.rows(BALANCES, [str(each) for each in ids])
-    return {row["worker_id"]: row["balance_cents"] for row in found}
+    return {
+        row["worker_id"]: row["balance_cents"] for row in found if row["balance_cents"] is not None
+    }
 
 
 def in_minus(db: Server, newly: bool, after: Any, limit: int) -> list[Row]:

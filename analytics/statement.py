@@ -11,7 +11,7 @@ from common.db import Row, Server
 Unit = Literal["day", "month"]
 
 SUMMARY = """
-    WITH open AS (SELECT max(day) AS day FROM report_days WHERE state = 'open')
+    WITH open AS (SELECT max(day) AS day FROM report_open_day)
     SELECT open.day,
            coalesce((SELECT balance_cents FROM report_balances WHERE worker_id = %s), 0)
                AS balance_cents,

@@ -19,9 +19,11 @@ HOLD_DEALS = "SELECT pg_advisory_xact_lock(hashtext('deals'))"
 # To deal many tasks: subscripting the stored array would fetch all of a long one for each of them.
 WORKERS = "(SELECT worker_ids || '{}' FROM roster WHERE id = %(roster_id)s)"
 CURRENT = "SELECT id, worker_count FROM roster WHERE is_current"
+# The sum of hashes says whether these are the same people, in no order.
+MARK = "coalesce(sum(uuid_hash_extended(id, 0)), 0)::text"
 MAKE = f"""
-    INSERT INTO roster (worker_ids)
-    SELECT array_agg(id ORDER BY id) FROM person
+    INSERT INTO roster (worker_ids, mark)
+    SELECT array_agg(id ORDER BY id), {MARK} FROM person
     WHERE {DEALT_TO} HAVING count(*) > 0
     ON CONFLICT (is_current) WHERE is_current DO NOTHING
 """

@@ -10,7 +10,7 @@ from common import clock
 from common.db import Row, Server
 from common.errors import Conflict, NotFound
 from tracker import domain
-from tracker.models import DEALT_TO
+from tracker.models import DEALT_TO, MARK
 
 OVER = ("cancelled", "done", "failed")
 NAMES = ["id", "kind", "state", "total", "done", "dealt", "workers", "seed_sha256", "seed",
@@ -21,10 +21,15 @@ TOLERANCE = 0.01
 RUN = """
     SELECT run.*, worker_count AS workers FROM run LEFT JOIN roster ON roster.id = roster_id
 """
-# The sum of hashes says whether these are the same people, in no order.
+# The current roster is them; there is none while people have changed since the last deal.
 WORKERS = f"""
-    SELECT count(*) AS workers, coalesce(sum(uuid_hash_extended(id, 0)), 0)::text AS mark
-    FROM person WHERE {DEALT_TO}
+    WITH current AS (
+        SELECT worker_count::bigint AS workers, mark FROM roster
+        WHERE is_current AND mark IS NOT NULL
+    )
+    TABLE current UNION ALL
+    SELECT count(*) AS workers, {MARK} AS mark FROM person
+    WHERE {DEALT_TO} AND NOT EXISTS (TABLE current) HAVING NOT EXISTS (TABLE current)
 """
 OPEN = """
     SELECT coalesce(sum(open), 0)::bigint AS open,
