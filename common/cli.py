@@ -56,6 +56,8 @@ def migrate() -> None:
     for service in services():
         service.open(settings)
         startup.need_primary(service, settings)
+        if service.store:  # the lock of migrators belongs to a session, which a pooler would share
+            service.primary().open(settings.direct_url(service.name))
         for name in service.migrate():
             click.echo(f"{service.name}: {name}")
         if service.prepare:

@@ -29,6 +29,11 @@ class Config:
     def database_url(self, service: str) -> str:
         return self.postgres(f"{service.upper()}_DATABASE_URL")
 
+    def direct_url(self, service: str) -> str:
+        """The primary itself, where `database_url` may lead through PgBouncer."""
+        name = f"{service.upper()}_DIRECT_URL"
+        return self.postgres(name) if self.get(name) else self.database_url(service)
+
     def replica_url(self, service: str) -> str:
         return self.postgres(f"{service.upper()}_REPLICA_URL")
 

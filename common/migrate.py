@@ -23,6 +23,13 @@ END $$
 """
 
 
+# For those who come through PgBouncer, which takes no such settings from a client.
+OWN_SETTINGS = """
+    ALTER ROLE CURRENT_USER SET timezone = 'UTC';
+    ALTER ROLE CURRENT_USER SET lock_timeout = '4s';
+"""
+
+
 def runners(server: Server, directory: Path) -> tuple[Runner, Runner]:
     return Runner(server, str(BACKBONE), table_name="backbone_migration"), Runner(
         server, str(directory)
@@ -49,6 +56,7 @@ def migrate(primary: Server, directory: Path) -> list[str]:
             backbone, own = runners(primary, directory)
             applied = [*backbone.up(), *own.up()]
             primary.execute_sql(GRANT_REPORTS)
+            primary.execute_sql(OWN_SETTINGS)
         finally:
             primary.execute_sql("SELECT pg_advisory_unlock(hashtext('migrate'))")
     return applied

