@@ -118,7 +118,7 @@ def compare(found: dict[str, Way], connections: int) -> dict[str, tuple[float, f
 
 def run(url: str, header: str, connections: int) -> tuple[float, float]:
     """Requests/s and p50 in ms.  Raises RuntimeError if anything but pages was answered."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{RUN_S}s", "--latency"]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{RUN_S}s", "--latency", "--timeout", "10s"]
     command += ["-H", "Accept: text/html", "-H", header, url]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     rate = re.search(r"Requests/sec:\s+([\d.]+)", told)

@@ -54,12 +54,12 @@ class Gateway:
         self.own_pages = app.wsgi_app
         self.door = door
         self.signer = Signer(settings.secret_keys)
-        most = max(2, settings.integer("WEB_THREADS", 8) // 2)
+        most = settings.integer("WEB_THREADS", 8)
         self.upstreams = {
             name: Upstream(name, settings.service_url(name), most) for name in routes.SERVICES
         }
         tracker = self.upstreams["tracker"]
-        self.patient = Upstream(tracker.service, tracker.url, most // 2, LONG_S)
+        self.patient = Upstream(tracker.service, tracker.url, max(1, most // 4), LONG_S)
         url = urlsplit(settings.public_url)
         self.scheme = url.scheme
         self.origin = f"{url.scheme}://{url.netloc}"

@@ -89,7 +89,8 @@ def serve(name: str, make_app: Callable[[Config], Any], settings: Config) -> Non
         "bind": [bind] + ([f"{shown_at[0]}:{shown_at[1]}"] if shown_at else []),
         "proc_name": f"exchange-{name}",
         "workers": settings.integer("WEB_CONCURRENCY", 2),
-        "threads": settings.integer("WEB_THREADS", 8),
+        # The gateway gives each service as many as it has, and has as many left for the others.
+        "threads": settings.integer("WEB_THREADS", 8) * (2 if is_gateway else 1),
         "worker_class": "common.web.worker.Worker",
         "preload_app": True,
         "timeout": 60,

@@ -12,6 +12,8 @@ from gateway import upstream as module
 from gateway.upstream import Connection
 from tests.gateway.conftest import plain, reply
 
+PLACES = 8
+
 
 @pytest.fixture
 def bob(as_person, people):
@@ -114,16 +116,16 @@ def hanging(upstream, part):
 def test_a_service_that_hangs_takes_its_own_places_only(bob, upstream, tracker, monkeypatch):
     monkeypatch.setattr(module, "PLACE_S", 0.05)
 
-    with ThreadPoolExecutor(4) as pool, hanging(upstream, "/tasks"):
-        waiting = [pool.submit(tracker.ask, "GET", "/tasks", [], None) for _ in range(4)]
-        while len(upstream.asked) < 4:
+    with ThreadPoolExecutor(PLACES) as pool, hanging(upstream, "/tasks"):
+        waiting = [pool.submit(tracker.ask, "GET", "/tasks", [], None) for _ in range(PLACES)]
+        while len(upstream.asked) < PLACES:
             time.sleep(0.01)
         one_more, neighbour = bob.get("/tasks"), bob.get("/payout-runs")
 
     assert (one_more.status_code, one_more.headers["Retry-After"]) == (503, "5")
     assert "keeps the tasks is busy" in one_more.json["error"]
     assert neighbour.status_code == 200
-    assert [each.result()[0].status for each in waiting] == [200] * 4
+    assert [each.result()[0].status for each in waiting] == [200] * PLACES
     assert bob.get("/tasks").status_code == 200
 
 
