@@ -26,6 +26,9 @@ SERVERS = ("postgres-primary", "postgres-standby", "valkey", "smtp")
 # still free after a restart.
 PORTS = range(20000, 32000)
 
+# After a promotion the two have changed places, and nobody needs a new address.
+ATTRS = ("read-write", "standby")
+
 DEFAULTS = {
     "GATEWAY_HOSTS": "127.0.0.1,localhost",
     "MAIL_DEFAULT_SENDER": "exchange@localhost",
@@ -138,7 +141,8 @@ def gateway_address(port: int) -> dict[str, str]:
 
 
 def addresses(state: State, secret: str, ports: dict[str, int]) -> dict[str, str]:
-    """Where every server and service is.  Writers find whichever PostgreSQL takes writes."""
+    """Where every server and service is.  Writers find whichever PostgreSQL takes writes,
+    readers whichever follows it."""
     primary, standby = (f"127.0.0.1:{ports[name]}" for name in (state.primary, state.standby))
     bus = f"redis://:{derive(secret, 'valkey')}@127.0.0.1:{ports['valkey']}"
     env = {"BUS_URL": f"{bus}/0", "QUEUE_URL": f"{bus}/1"}
@@ -147,9 +151,9 @@ def addresses(state: State, secret: str, ports: dict[str, int]) -> dict[str, str
     reader = f"postgresql://analytics:{derive(secret, 'analytics')}"
     for name in OWNERS:
         role = f"postgresql://{name}:{derive(secret, name)}"
-        writable = f"{name}?target_session_attrs=read-write"
+        writable, readable = (f"{name}?target_session_attrs={which}" for which in ATTRS)
         env[f"{name.upper()}_DATABASE_URL"] = f"{role}@{primary},{standby}/{writable}"
-        env[f"{name.upper()}_REPLICA_URL"] = f"{role}@{standby}/{name}"
+        env[f"{name.upper()}_REPLICA_URL"] = f"{role}@{standby},{primary}/{readable}"
         env[f"ANALYTICS_{name.upper()}_URL"] = f"{reader}@{standby},{primary}/{name}"
     return env
 

@@ -61,7 +61,7 @@ def status(folder: State | str | None = None) -> dict[str, Any]:
     # As of now, not of the start: a promotion has turned the two around since.
     ports = {name: state.port(name) for name in (*SERVERS, *LISTENERS)}
     env |= addresses(state, state.read()["STACK_SECRET"], ports)
-    lag = lag_s(env["TRACKER_REPLICA_URL"])
+    lag = lag_s(alone(env["TRACKER_REPLICA_URL"]))
     known = {child["name"]: alive(child) for child in recorded(state).get("children", [])}
     names = ("name", "pid", "port", "alive")
     return {
@@ -71,7 +71,7 @@ def status(folder: State | str | None = None) -> dict[str, Any]:
         "databases": {
             name: {
                 "primary": alone(env[f"{name.upper()}_DATABASE_URL"]),
-                "replica": env[f"{name.upper()}_REPLICA_URL"],
+                "replica": alone(env[f"{name.upper()}_REPLICA_URL"]),
                 "lag_s": lag,
             }
             for name in OWNERS
@@ -83,7 +83,7 @@ def status(folder: State | str | None = None) -> dict[str, Any]:
 
 
 def alone(url: str) -> str:
-    """The address with its first host only, which is the primary's: any client reads that."""
+    """The address with its first host only, any client reads that."""
     credentials, _, rest = url.partition("@")
     hosts, _, database = rest.partition("/")
     return f"{credentials}@{hosts.split(',')[0]}/{database.partition('?')[0]}"

@@ -7,7 +7,8 @@ import pytest
 
 from accounting import actions, payouts
 from accounting.models import outbox, primary, store
-from common.db import Row
+from common.config import Config
+from common.db import LOST, Row
 from common.events import PayoutMade
 from tests.accounting.conftest import (
     MONDAY,
@@ -22,6 +23,7 @@ from tests.accounting.conftest import (
     tell,
     workers_with_rewards,
 )
+from tests.faults.proxy import proxy
 
 DAY = timedelta(days=1)
 
@@ -135,6 +137,31 @@ def test_two_payers_at_once_pay_each_worker_once() -> None:
     assert (run_of()["state"], run_of()["paid_cents"]) == ("done", due)
     assert sorted(event.worker_id for event in facts(PayoutMade)) == workers
     assert kinds()["payout"] == 60
+
+
+@pytest.mark.promise(24)
+@pytest.mark.parametrize("is_done", [True, False], ids=["reply lost", "never arrived"])
+def test_a_batch_whose_connection_is_cut_at_commit_is_paid_once(
+    is_done: bool, settings: Config
+) -> None:
+    workers = workers_with_rewards(5)
+    actions.close_day(MONDAY, by=None, now=NOON)
+
+    with proxy(settings.database_url("accounting")) as network, pytest.MonkeyPatch.context() as way:
+        primary.close_quietly()
+        way.setattr(primary, "hosts", (("127.0.0.1", str(network.port)),))
+        payouts.pay_batch(now=NOON, limit=2)
+        network.cut_commit("INSERT INTO transfer", is_done=is_done)
+        with pytest.raises(LOST):
+            payouts.pay_batch(now=NOON, limit=2)
+        done = run_of()["done"]
+        payouts.pay_all(now=NOON, limit=2)
+        primary.close_quietly()
+
+    assert done == (4 if is_done else 2)
+    assert (run_of()["state"], run_of()["done"], kinds()["payout"]) == ("done", 5, 5)
+    assert balances() == dict.fromkeys(workers, 0)
+    assert sorted(fact.worker_id for fact in facts(PayoutMade)) == workers
 
 
 def test_days_are_paid_in_order() -> None:

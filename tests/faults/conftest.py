@@ -40,6 +40,11 @@ def fay(stack: Stack, eventually: Callable[..., Any]) -> Browser:
 
 
 @pytest.fixture
+def people(ann: Browser, bob: Browser, fay: Browser) -> dict[str, Browser]:
+    return {"ann": ann, "bob": bob, "fay": fay}
+
+
+@pytest.fixture
 def truth(stack: Stack) -> Iterator[Truth]:
     made = Truth(stack)
     yield made
@@ -61,7 +66,7 @@ def eventually() -> Callable[..., Any]:
             try:
                 if answer := ask():
                     return answer
-            except urllib.error.HTTPError as error:
+            except urllib.error.URLError as error:
                 refusal = error
             time.sleep(0.1)
         raise AssertionError(f"not within {within_s} s; refused: {refusal}")

@@ -28,11 +28,6 @@ NOISE = """
 KEPT = "SELECT wal_status FROM pg_replication_slots"
 
 
-@pytest.fixture
-def people(ann: Browser, bob: Browser, fay: Browser) -> dict[str, Browser]:
-    return {"ann": ann, "bob": bob, "fay": fay}
-
-
 def refusal(ask: Callable[[], object]) -> tuple[urllib.error.HTTPError, float]:
     """The refusal, and after how many seconds it came."""
     began = time.monotonic()

@@ -57,8 +57,8 @@ def test_a_promoted_standby_takes_the_writes_and_the_old_primary_follows(
     control.server_promote(up.state, new)
 
     write(up)
-    assert up.query("TRACKER_REPLICA_URL", COUNT) == 2
     assert at(up, old, IS_STANDBY)
+    until(lambda: up.query("TRACKER_REPLICA_URL", COUNT) == 2)
 
     up.end()
     again = start().wait_until_ready()
