@@ -11,11 +11,12 @@ from common.outbox import first_id
 
 UNPUBLISHED = "SELECT EXISTS (SELECT FROM outbox WHERE published_at IS NULL AND id < %s)"
 POLL_S = 0.2
+AT_WORK_MS = 60_000  # a batch may take half of that
 
 
 def lags(bus: redis.Redis) -> list[Row]:
-    """One row a stream and group: its consumers, entries not delivered yet, those delivered but not
-    acknowledged, and the age in seconds of the oldest of these and of the oldest of both.
+    """One row a stream and group: its consumers at work; entries not delivered yet; those delivered
+    but not acknowledged; the age in seconds of the oldest of these, and of the oldest of both.
     """
     found = []
     for name in sorted(bus.scan_iter(match=stream.name_of("*"), _type="stream")):
@@ -26,12 +27,13 @@ def lags(bus: redis.Redis) -> list[Row]:
 
 def group_row(bus: redis.Redis, name: str, group: Any) -> Row:
     pending: Any = bus.xpending(name, group["name"])
+    consumers: Any = bus.xinfo_consumers(name, group["name"])  # those that died are among them
     waiting: Any = bus.xrange(name, f"({group['last-delivered-id']}", count=1)
     unacknowledged = [pending["min"]] * bool(pending["pending"])
     return {
         "stream": name,
         "group": group["name"],
-        "consumers": group["consumers"],
+        "consumers": sum(one["idle"] < AT_WORK_MS for one in consumers),
         "lag": group.get("lag"),
         "pending": pending["pending"],
         "pending_s": age_s(unacknowledged),

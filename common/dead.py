@@ -12,9 +12,16 @@ from common.errors import Conflict, NotFound
 from common.stream import Entry
 
 BATCH = 200
+BATCH_CHARS = 500_000
 
 TAKE = "SELECT * FROM dead_letter WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE"
-NEXT = "SELECT id FROM dead_letter WHERE id > %s ORDER BY id LIMIT %s"
+# As many as one short transaction takes: of events with a thousand deals each, a few.
+NEXT = """
+    SELECT id FROM (
+        SELECT id, sum(length(event)) OVER (ORDER BY id) - length(event) AS before
+        FROM (SELECT * FROM dead_letter WHERE id > %s ORDER BY id LIMIT %s) AS next
+    ) AS sized WHERE before < %s ORDER BY id
+"""
 REMOVE = "DELETE FROM dead_letter WHERE id = ANY(%s::uuid[])"
 LOG = """
     INSERT INTO bus_log (done_by, what, detail)
@@ -54,7 +61,7 @@ def redrive_all(
     """
     gone, stay, last = 0, dict[UUID, str](), START
     end = time.monotonic() + within_s
-    while time.monotonic() < end and (rows := primary.rows(NEXT, last, BATCH)):
+    while time.monotonic() < end and (rows := primary.rows(NEXT, last, BATCH, BATCH_CHARS)):
         last = rows[-1]["id"]
         failed = redrive_batch(primary, [row["id"] for row in rows], handlers, by)
         gone += len(rows) - len(failed)

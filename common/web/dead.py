@@ -12,7 +12,7 @@ from common.say import say
 from common.web import require, respond
 
 REASON_MAX = 500
-REDRIVE_S = 10.0  # the gateway and whoever pressed the button are waiting
+REDRIVE_S = 4.0  # the gateway waits for eight
 
 
 def blueprint(store: Store, handlers: Handlers) -> Blueprint:
