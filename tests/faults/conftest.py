@@ -56,7 +56,7 @@ def history() -> History:
     return History()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def eventually() -> Callable[..., Any]:
     """The first true answer of `ask`, waited for; being refused is no answer yet."""
 
