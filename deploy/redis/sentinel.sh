@@ -1,0 +1,14 @@
+#!/bin/sh
+# A sentinel that watches the server called `exchange`.  $1 is the name others reach it by.
+set -eu
+cat >/tmp/sentinel.conf <<CONF
+port 26379
+sentinel resolve-hostnames yes
+sentinel announce-hostnames yes
+sentinel announce-ip $1
+sentinel monitor exchange redis-a 6379 2
+sentinel auth-pass exchange $REDIS_PASSWORD
+sentinel down-after-milliseconds exchange 3000
+sentinel failover-timeout exchange 20000
+CONF
+exec redis-server /tmp/sentinel.conf --sentinel
