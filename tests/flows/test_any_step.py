@@ -12,7 +12,7 @@ from uuid import UUID
 
 import hypothesis
 import pytest
-from hypothesis import HealthCheck
+from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -261,6 +261,7 @@ def test_any_steps_in_any_order_keep_the_books(settings: Config, grounds: list[G
             max_examples=8,
             stateful_step_count=40,
             deadline=None,
+            phases=(Phase.reuse, Phase.generate),  # shrinking takes longer than reading
             suppress_health_check=list(HealthCheck),
         ),
     )

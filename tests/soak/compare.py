@@ -224,6 +224,7 @@ def bus_differences(truth: Truth) -> Iterator[str]:
 def page_differences(world: World, truth: Truth) -> Iterator[str]:
     """Every page answers, and people are shown what they have."""
     for name, pages in PAGES.items():
+        world.forget(name)  # days have passed since they signed in
         yield from (f"{name} cannot see {page}" for page in pages if not world.get(name, page))
     has = {str(row["worker_id"]): row["balance_cents"]
            for row in truth.accounting.rows("SELECT * FROM report_balances")}  # fmt: skip
