@@ -17,6 +17,7 @@ from common.service import services
 
 PART = 5000
 PATIENCE_S = 1800
+LATEST = "SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn() END"
 
 # What the tracker says, and where that is not in the ledger.
 SAID = {
@@ -156,7 +157,8 @@ def reports(settings: Config, name: str) -> Store:
 
 def latest(store: Store) -> Server:
     """A server that shows all that is committed now."""
-    lsn = store.primary.value("SELECT pg_current_wal_lsn()")
+    # After a promotion the two have changed places.
+    lsn = store.primary.value(LATEST) or store.replica.value(LATEST)
     return store.reading(lsn).db
 
 

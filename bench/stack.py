@@ -55,14 +55,18 @@ class Stack:
     def start(self) -> float:
         """Seconds until the gateway and everything behind it is ready."""
         began = time.monotonic()
-        command = [EXCHANGE, "up", "--port", str(self.port), "--state", str(self.folder)]
         with self.output.open("w") as output:
-            self.process = subprocess.Popen(command, env=self.env, stdout=output, stderr=output)
+            self.process = subprocess.Popen(
+                self.command(), env=self.env, stdout=output, stderr=output
+            )
         while not self.is_ready():
             if self.process.poll() is not None or time.monotonic() - began > 120:
                 raise RuntimeError(f"the stack did not start:\n{self.output.read_text()}")
             time.sleep(0.02)
         return time.monotonic() - began
+
+    def command(self) -> list[str]:
+        return [EXCHANGE, "up", "--port", str(self.port), "--state", str(self.folder)]
 
     def is_ready(self) -> bool:
         try:
