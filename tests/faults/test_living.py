@@ -1,14 +1,23 @@
 """Upgrading and stopping processes while people work."""
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from bench.stack import Browser, Stack
+from common.migrate import migrate
+from tests.faults.faults import back, killed
 from tests.faults.history import History, Truth, differences, load
 from tests.faults.hosts import all_answer, beside
 
+ROOT = Path(__file__).parents[2]
+EXPAND = """
+def up(migrator, db):
+    db.execute_sql("ALTER TABLE task ADD COLUMN note text")
+"""
 WEBS = ["tracker-web", "accounting-web", "analytics-web", "mailer-web", "gateway-web"]
 
 
@@ -79,3 +88,27 @@ def test_a_worker_told_to_end_leaves_its_run_to_another(
         "SELECT count(*) FROM report_transfers WHERE kind = 'deal_fee' AND run_id = %s", asked
     )
     assert (done["done"], done["dealt"]) == (done["total"], dealt)
+
+
+def test_the_release_before_serves_on_a_database_that_was_expanded(
+    stack: Stack, history: History, truth: Truth, tmp_path: Path, eventually: Callable
+) -> None:
+    migrations = shutil.copytree(ROOT / "tracker" / "migrations", tmp_path / "migrations")
+    (migrations / "9001_expand_notes.py").write_text(EXPAND)
+
+    with load(stack, history, "expand") as work:
+        work.wait_for(20)
+        assert migrate(truth.tracker, migrations) == ["9001_expand_notes"]
+        work.wait_for(20)
+        killed(stack, "tracker-web")
+        killed(stack, "tracker-consume")
+        eventually(lambda: back(stack, "tracker-web") and back(stack, "tracker-consume"))
+        work.wait_for(20)
+
+    eventually(truth.is_quiet, 60)
+    truth.tracker.execute_sql("ALTER TABLE task DROP COLUMN note")
+    truth.tracker.run("DELETE FROM schema_migration WHERE name LIKE '9001%%'")
+    assert history.count("failed") == 0
+    assert differences(history, truth) == []
+    log = (stack.folder / "logs" / "tracker-consume.log").read_text()
+    assert "which this one can live with" in log

@@ -25,14 +25,16 @@ def test_two_of_each_process_do_nothing_twice(
     with beside(stack, *commands()) as second:
         answering = {name: each for name, each in second.items() if name != "schedule"}
         eventually(lambda: all_answer(answering), 60)
+        rows = "".join(f"Of many, number {n}\n" for n in range(10_000))
+        ann.upload("/tasks/import", "file", f"title\n{rows}".encode())
+        asked = ann.post("/reassignments")["id"]
+        run = eventually(lambda: done(ann, asked), 60)
         there = cast(Any, SimpleNamespace(url=second["gateway-web"].url))
         with load(stack, history, "here", 2) as here, load(there, history, "there", 2):
             here.wait_for(40)
-            asked = ann.post("/reassignments")["id"]
             for email in guests:
                 fay.post("/users", {"email": email, "name": "Guest", "role": "manager"})
             here.wait_for(40)
-        run = eventually(lambda: done(ann, asked), 60)
         eventually(lambda: len(letters(stack, guests)) >= len(guests), 60)
         eventually(truth.is_quiet, 60)
         handled = second["accounting-consume"].figures()
