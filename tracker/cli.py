@@ -68,10 +68,15 @@ def check(run: UUID) -> None:
 
     service.open(config.current())
     with deadline(STATEMENT_S):
-        checked, different = reassignments.mismatches(primary, run)
-    click.echo(f"{checked - different:,} of {checked:,} deals agree.")
-    if different:
-        raise Refused(f"{different:,} deals do not follow from the seed.")
+        found = reassignments.drawn_again(primary, run)
+    click.echo(f"{found.checked - found.different:,} of {found.checked:,} deals agree.")
+    if found.workers:
+        click.echo(
+            f"Each of {found.workers:,} people was to get {found.checked / found.workers:,.1f};"
+            f" the fewest are {found.fewest:,}, the most {found.most:,}."
+        )
+    if found.different:
+        raise Refused(f"{found.different:,} deals do not follow from the seed.")
 
 
 TRACED = """

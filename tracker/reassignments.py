@@ -1,7 +1,9 @@
 """Reassignments, and other runs, as pages and JSON show them."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 from uuid import UUID
 
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -99,17 +101,27 @@ def check(db: Server, run_id: UUID) -> Row:
     }
 
 
-def mismatches(db: Server, run_id: UUID) -> tuple[int, int]:
-    """The same check by the rule in Python: `(deals checked, deals that differ)`."""
+class Drawn(NamedTuple):
+    """What the deals of a run are, drawn again by the rule in Python."""
+
+    checked: int
+    different: int
+    workers: int
+    fewest: int
+    most: int
+
+
+def drawn_again(db: Server, run_id: UUID) -> Drawn:
+    """Every deal of the run that is still its task's last.  Raises NotFound."""
     run = one(db, run_id)
     workers = db.value("SELECT worker_ids FROM roster WHERE id = %s", run["roster_id"]) or []
-    seed = bytes(run["seed"])
+    seed, different, shares = bytes(run["seed"]), 0, Counter(dict.fromkeys(workers, 0))
     sql = "SELECT task_id, assignee_id FROM standing WHERE run_id = %s"
-    differs = [
-        domain.deal(row["task_id"], workers, seed) != row["assignee_id"]
-        for row in db.stream(sql, run_id)
-    ]
-    return len(differs), sum(differs)
+    for row in db.stream(sql, run_id):
+        different += domain.deal(row["task_id"], workers, seed) != row["assignee_id"]
+        shares[row["assignee_id"]] += 1
+    counts = shares.values() or [0]
+    return Drawn(sum(counts), different, len(workers), min(counts), max(counts))
 
 
 class Previews:

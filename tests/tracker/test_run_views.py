@@ -1,10 +1,14 @@
 """Reassignments: their pages and JSON twins."""
 
 import re
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
+
+import pytest
+from itsdangerous import TimestampSigner
 
 from common import clock
 from common.events import TasksPriced
@@ -84,6 +88,38 @@ def test_an_expectation_that_no_longer_holds_is_refused(
     assert page.status_code == 409
     assert 'name="expected"' in page.text
     assert answer(lambda: many(1, cast.ann)) == 201
+
+
+@pytest.mark.parametrize(("age_s", "status"), [(590, 201), (615, 409)])
+def test_a_preview_is_good_for_ten_minutes(
+    cast: Cast, client: SignIn, see: Any, monkeypatch: pytest.MonkeyPatch, age_s: int, status: int
+) -> None:
+    many(10, cast.ann)
+    with monkeypatch.context() as then:
+        then.setattr(TimestampSigner, "get_timestamp", lambda _: int(time.time()) - age_s)
+        expected = see(cast.ann, "/reassignments/new")["expected"]
+
+    answer = client("tracker", cast.ann).post("/reassignments", {"expected": expected}, html=False)
+
+    assert answer.status_code == status
+    assert status == 201 or "too old" in answer.json["error"]
+
+
+def test_a_finished_run_is_not_steered_any_more(cast: Cast, client: SignIn, see: Any) -> None:
+    many(10, cast.ann)
+    run_id = asked(cast.ann)
+    work()
+    before = see(cast.ann, f"/reassignments/{run_id}")
+    ann = client("tracker", cast.ann)
+
+    answers = [
+        ann.post(f"/reassignments/{run_id}/{step}")
+        for step in ("cancellation", "pause", "resumption")
+    ]
+
+    assert [answer.status_code for answer in answers] == [409] * 3
+    assert answers[0].json["error"] == "This reassignment is done and cannot become cancelled."
+    assert see(cast.ann, f"/reassignments/{run_id}") == before
 
 
 def test_steering_answers_with_the_run(cast: Cast, client: SignIn) -> None:
