@@ -4,7 +4,7 @@ from bench.figures import Figure
 from bench.load import Latencies, Visitor, at_rate, visits
 from bench.world import World
 
-RATE = 20.0
+RATE = 30.0
 WORST_MAX = 1.5
 
 

@@ -73,7 +73,8 @@ class Postgres:
     def configure(self) -> None:
         """Its settings are written down, with whom it follows."""
         settings = SETTINGS | {"port": str(self.state.port(self.name)), "cluster_name": self.name}
-        if buffers := os.environ.get("EXCHANGE_PG_SHARED_BUFFERS"):
+        buffers = os.environ.get("EXCHANGE_PG_SHARED_BUFFERS")
+        if buffers and self.is_primary:
             settings["shared_buffers"] = buffers
         if self.fast:
             settings["fsync"] = "off"
