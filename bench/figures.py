@@ -66,12 +66,13 @@ def machine() -> dict[str, object]:
 
 
 def save(figures: Sequence[Figure], failures: dict[str, str], about: dict[str, object]) -> None:
-    """`build/bench/latest.json` holds what is known so far."""
+    """`build/bench/latest.json` and the table in `latest.md` hold what is known so far."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     rows = [asdict(figure) | {"ratio": figure.ratio} for figure in figures]
     saved = {"machine": about, "figures": rows, "failures": failures}
     text = json.dumps(saved, indent=2, ensure_ascii=False) + "\n"
     (FOLDER / "latest.json").write_text(text)
+    (FOLDER / "latest.md").write_text(table(figures) + "\n")
 
 
 def timed(work: Callable[[], object]) -> float:
