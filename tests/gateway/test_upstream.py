@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from gateway import upstream as module
-from gateway.upstream import Connection
+from gateway.connection import Connection
 from tests.gateway.conftest import plain, reply
 
 PLACES = 8
