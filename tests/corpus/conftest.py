@@ -34,7 +34,7 @@ PAGES = {
     "analytics": "/earnings",
     "mailer": "/mail",
 }
-READY_S = 30.0
+READY_S = 120.0
 
 
 @dataclass
