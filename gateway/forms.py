@@ -11,6 +11,7 @@ from common.say import say
 from gateway import passwords
 
 NAME_MAX, EMAIL_MAX = 100, 254
+WORDS_MAX = 10
 EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f<>,;:\"]+@[^@\s\x00-\x1f\x7f<>,;:\"]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 ACTIVE = {"true": True, "false": False}
@@ -105,8 +106,8 @@ def given_password(password: str) -> str:
 
 
 def patterns(text: str) -> list[str]:
-    """ILIKE patterns of words that all must occur."""
-    words = text.replace("\x00", "").split()
+    """ILIKE patterns of words that all must occur, the first ten of them."""
+    words = text.replace("\x00", "").split()[:WORDS_MAX]
     escaped = [re.sub(r"([\\%_])", r"\\\1", word) for word in words]
     return [f"%{word}%" for word in escaped]
 

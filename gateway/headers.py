@@ -11,6 +11,8 @@ from itsdangerous import BadData, TimestampSigner
 from common.config import Config
 from common.web import LSN_HEADER
 from common.web.flash import COOKIE as FLASH
+from common.web.respond import STATIC
+from common.web.wording import static_url
 from gateway.routes import is_local
 
 Headers = list[tuple[str, str]]
@@ -169,8 +171,11 @@ class Door:
 
 
 def cache_control(environ: dict[str, Any]) -> str:
-    """A file whose address holds its fingerprint may be kept for ever, a page never."""
-    is_file = environ["PATH_INFO"].startswith("/static/")
-    if is_file and environ.get("QUERY_STRING", "").startswith("v="):
+    """A file asked for with its own fingerprint may be kept for ever, anything else never: a page
+    that is not there, or an older file under a newer one's address, would stay for a year.
+    """
+    path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
+    name = path.removeprefix("/static/")
+    if name != path and (STATIC / name).is_file() and f"{path}?{query}" == static_url(name):
         return "public, max-age=31536000, immutable"
     return "no-store"

@@ -13,6 +13,7 @@ from common.web.language import number
 
 SIZE = 25
 COUNT_MAX = 1000
+NUMBER_MAX = 1 << 53  # no row's key, and more than a column holds
 
 
 def cursor_of(*key: Any) -> str:
@@ -25,9 +26,11 @@ def asked(*types: Any) -> tuple[Any, ...] | None:
     text = request.args.get("cursor", "")
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        return msgspec.json.decode(raw, type=tuple[types] if types else tuple[UUID])  # type: ignore[valid-type]
+        key = msgspec.json.decode(raw, type=tuple[types] if types else tuple[UUID])  # type: ignore[valid-type]
     except (msgspec.MsgspecError, binascii.Error, ValueError, UnicodeError):
         return None
+    is_known = all(abs(each) < NUMBER_MAX for each in key if isinstance(each, int))
+    return key if is_known else None
 
 
 def cut(rows: list[Any], size: int = SIZE, key: Sequence[str] = ("id",)) -> tuple[list[Any], Any]:

@@ -342,6 +342,15 @@ def test_files_with_a_fingerprint_are_kept_for_ever(bob):
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
+@pytest.mark.parametrize(
+    "path", ["/static/app.css?v=000000000000", "/static/nowhere.css?v=1", "/static/?v=1"]
+)
+def test_nothing_else_under_such_an_address_is_kept(bob, path):
+    answer = bob.get(path)
+
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
 def test_on_https_cookies_are_bound_to_the_host(people, settings, upstream):
     names = ("TRACKER_URL", "ACCOUNTING_URL", "ANALYTICS_URL", "MAILER_URL")
     env = {**settings.env, **dict.fromkeys(names, upstream.url)}
