@@ -87,7 +87,7 @@ def task_filter(args: Mapping[str, str], *, me: UUID) -> tuple[Filter, dict[str,
         assignee_id = None
     order = args.get("sort") or "newest"
     if order not in ORDERS:
-        problems["sort"] = "There is no such order; these are the newest first."
+        problems["sort"] = say("There is no such order; these are the newest first.")
         order = "newest"
     return Filter(status, assignee_id, tuple(words[:WORDS_MAX]), order), problems
 

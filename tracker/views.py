@@ -184,6 +184,7 @@ def uploaded() -> IO[bytes]:
 
 def tried(file: IO[bytes]) -> Row:
     """What importing the file would do, and what that would cost; nothing is done."""
+    file.seek(0)
     report = importing.Report()
     drafts = list(chain.from_iterable(importing.batches(file, report)))
     low, high = (100 * units * len(drafts) for units in current_app.config["EXCHANGE"].fee_range)
