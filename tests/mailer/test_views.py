@@ -2,7 +2,9 @@
 
 import csv
 import io
+from email import message_from_bytes
 from uuid import uuid4
+from xml.etree import ElementTree
 
 import pytest
 
@@ -120,3 +122,25 @@ def test_only_admins_send_again(cast, client, sent):
 
 def test_no_such_letter(cast, client):
     assert client("mailer", cast.fay).post(f"/mail/{uuid4()}/resend").status_code == 404
+
+
+def test_every_letter_can_be_seen_before_it_is_sent(cast, client):
+    fay = client("mailer", cast.fay)
+
+    previews = fay.get("/mail/preview").json["previews"]
+
+    assert [each["kind"] for each in previews] == ["payout", "invitation", "reset"]
+    assert previews[0]["subject"].startswith("You were paid 122.50 EUR for ")
+    assert "-47.00" in previews[0]["text"].replace("\u2212", "-")
+    for each in previews:
+        picture = fay.get(f"/mail/preview/{each['kind']}.svg")
+        mail = message_from_bytes(fay.get(f"/mail/preview/{each['kind']}.eml").data)
+        assert "Sam Sample" in "".join(ElementTree.fromstring(picture.data).itertext())
+        assert "default-src 'none'" in picture.headers["Content-Security-Policy"]
+        assert mail["To"] == "sam@example.com"
+        assert [part.get_content_type() for part in mail.walk()][-2:] == ["text/plain", "text/html"]
+    assert fay.get("/mail/preview", html=True).status_code == 200
+    assert fay.get("/mail/preview/nothing.svg").status_code == 404
+    for person in (cast.ann, cast.bob, cast.dan):
+        for path in ("/mail/preview", "/mail/preview/payout.svg", "/mail/preview/payout.eml"):
+            assert client("mailer", person).get(path).status_code == 403
