@@ -8,6 +8,7 @@ from analytics.sources import sources
 from common.chance import draw
 from common.db import Row
 from common.errors import Away, NotFound
+from common.say import say
 from common.web import look_up, reading
 
 TRANSFER = """
@@ -33,7 +34,7 @@ def transfer(transfer_id: UUID) -> tuple[Row, Row]:
     def ask(db: Any) -> Row:
         found = db.row(TRANSFER, transfer_id)
         if found is None:
-            raise NotFound("There is no such transfer.")
+            raise NotFound(say("There is no such transfer."))
         return {**found, "reversed_by": db.value(REVERSED_BY, transfer_id)}
 
     found, source = look_up(sources["accounting"], ask)

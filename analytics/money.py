@@ -11,6 +11,7 @@ from analytics.period import Period
 from analytics.sources import sources
 from common.db import Row
 from common.errors import NotFound
+from common.say import say
 from common.web import paging, reading, require, respond
 
 bp = Blueprint("money", __name__)
@@ -126,7 +127,7 @@ def why(user_id: UUID | None = None) -> Response:
 def transfer(transfer_id: UUID) -> Response:
     found, age = causes.transfer(transfer_id)
     if found["worker_id"] != g.user.id and g.user.role not in ("accountant", "admin"):
-        raise NotFound("There is no such transfer of yours.")
+        raise NotFound(say("There is no such transfer of yours."))
     settings = current_app.config["EXCHANGE"]
     ranges = {"fee": settings.fee_range, "reward": settings.reward_range}
     worker = names.person(found["worker_id"])
@@ -134,13 +135,19 @@ def transfer(transfer_id: UUID) -> Response:
     return respond.page("analytics/transfer.html", shown, **age)
 
 
+def listed_people(day: date | None = None) -> Row:
+    """A page of people with their balances now, or of those in the minus at the end of the day."""
+    wanted = request.args.get("balance", "")
+    rows, following = in_minus(wanted, day) if wanted in MINUS else with_balances()
+    return {"people": rows, "next": following, **reading(sources["accounting"]).age}
+
+
 @bp.get("/earnings/people")
+@respond.form("analytics/people.html", listed_people)
 def people() -> Response:
     require("accountant", "admin")
-    wanted, day = request.args.get("balance"), Period.read(request.args).until
-    rows, following = in_minus(wanted, day) if wanted in MINUS else with_balances()
-    found = {"people": rows, "next": following, **reading(sources["accounting"]).age}
-    return respond.page("analytics/people.html", found, at=day)
+    day = Period.read(request.args).until
+    return respond.page("analytics/people.html", listed_people(day), at=day)
 
 
 def with_balances() -> tuple[list[Row], Any]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from analytics.sources import sources
 from common.db import Row
 from common.errors import Away, Invalid, NotFound
+from common.say import say
 from common.web import reading
 
 CHUNK = 1000
@@ -66,7 +67,7 @@ def person(person_id: UUID) -> Row:
     """`{"id", "name"}`.  Raises NotFound; Away."""
     found = reading(sources["gateway"]).db.row(PERSON, person_id)
     if found is None:
-        raise NotFound("There is no such person.")
+        raise NotFound(say("There is no such person."))
     return found
 
 
@@ -91,9 +92,11 @@ def people_meant(text: str) -> list[UUID]:
         return [UUID(text)]
     rows = reading(sources["gateway"]).db.rows(MEANT, text.replace("\x00", ""), MEANT_MAX + 1)
     if not rows:
-        raise Invalid({"person": "Nobody has this in their name or address."})
+        raise Invalid({"person": say("Nobody has this in their name or address.")})
     if len(rows) > MEANT_MAX:
-        raise Invalid({"person": f"More than {MEANT_MAX} people have this in their name."})
+        raise Invalid(
+            {"person": say("More than %(n)s people have this in their name.", n=MEANT_MAX)}
+        )
     return [row["id"] for row in rows]
 
 
@@ -106,7 +109,7 @@ def tasks_meant(text: str) -> list[UUID]:
         db = reading(sources["tracker"]).db
         rows = db.rows(KEYED, f"%{text.casefold()}%", text, MEANT_MAX)
     if not rows:
-        raise Invalid({"task": "There is no task of this key; keys look like SHOP-12."})
+        raise Invalid({"task": say("There is no task of this key; keys look like SHOP-12.")})
     return [row["id"] for row in rows]
 
 

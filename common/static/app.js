@@ -57,7 +57,7 @@
       const answer = await fetch(form.action, { method: "post", body });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const part = page.getElementById(button.dataset.into);
-      const problem = page.querySelector(".problem");
+      const problem = page.querySelector(".problem, .oops h1");
       doc.querySelector(".problem")?.remove();
       if (problem) doc.querySelector("main").prepend(problem);
       doc.getElementById(button.dataset.into).replaceChildren(...(part?.childNodes ?? []));

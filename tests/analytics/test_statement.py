@@ -178,3 +178,13 @@ def test_those_in_the_minus_are_listed_lowest_first(cast, client, two_days, book
         ("Cat", -1500),
     ]
     assert [one["name"] for one in newly] == ["Cat"]
+
+
+def test_a_day_that_is_none_is_explained_and_people_stay(cast, client, two_days):
+    dan = client("analytics", cast.dan)
+
+    page = dan.get("/earnings/people?balance=minus&until=x", html=True)
+
+    assert page.status_code == 422
+    assert "Bob" in page.text
+    assert client("analytics", cast.cat).get("/earnings/people?until=x").status_code == 403
