@@ -29,13 +29,12 @@ def test_from_a_file_of_tasks_to_a_mail_about_money(
     reassign_all(ann)
     complete_all(bob)
     eventually(lambda: balance(bob) > 0, "a balance above zero")
+    explain_balance(bob)
     amount = close_day(dan)
 
     text = eventually(lambda: paid_mail(stack, "bob@example.com"), "a mail to Bob")
     assert amount in plain(text)
-    fay.goto("/analytics")
-    expect(fay.locator("h1")).to_be_visible()
-    expect(fay.locator(".stat").first).to_be_visible()
+    look_at_yesterday(fay)
 
 
 def import_tasks(page: Page, file: Path) -> None:
@@ -45,6 +44,9 @@ def import_tasks(page: Page, file: Path) -> None:
     page.goto("/tasks")
     page.get_by_role("link", name="Import").click()
     page.get_by_label("File").set_input_files(file)
+    page.get_by_role("button", name="See what it would do").click()
+    expect(page.locator(".stat", has_text="Tasks it would add")).to_contain_text(str(TASKS))
+    shoot(page, "import-tried-desktop")
     page.get_by_role("button", name="Import").click()
 
     expect(page.locator(".stat", has_text="Added")).to_contain_text(str(TASKS))
@@ -104,6 +106,31 @@ def balance(page: Page) -> float:
     found = re.search(MONEY, plain(page.locator(".stat", has_text="Balance").inner_text()))
     assert found
     return float(found.group().removesuffix(" EUR").replace(",", "").replace("−", "-"))
+
+
+def explain_balance(page: Page) -> None:
+    """The worker asks why the balance is what it is, and then why the last transfer was made."""
+    shown = page.locator(".stat", has_text="Balance").locator(".value").inner_text()
+    page.get_by_role("link", name="Why is it this?").click()
+    expect(page.locator(".sums tfoot .num")).to_have_text(shown)
+    expect(page.locator("table.data tbody tr td.num").last).to_be_visible()
+    page.locator("table.data tbody th a").first.click()
+    expect(page.get_by_role("heading", name="The rule")).to_be_visible()
+    expect(page.get_by_text("drawn again: it agrees").first).to_be_visible()
+    shoot(page, "transfer-phone")
+
+
+def look_at_yesterday(page: Page) -> None:
+    """The admin finds what the company made yesterday, and the transfers that it is the sum of."""
+    page.goto("/analytics")
+    page.get_by_role("link", name="Yesterday", exact=True).click()
+    row = page.locator("table.data").last.locator("tbody tr")
+    expect(row).to_have_count(1)
+    made = row.locator(".money").first
+    text = made.inner_text()
+    made.click()
+    expect(page.locator("main strong .money")).to_have_text(text)
+    shoot(page, "ledger-dark")
 
 
 def close_day(page: Page) -> str:
