@@ -11,6 +11,11 @@ from bench.stack import Browser, Stack, running
 from tests.faults.history import History, Truth
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for report in terminalreporter.getreports("skipped"):
+        terminalreporter.write_line(f"{report.nodeid}: {report.longrepr[2]}", red=True, bold=True)
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     with running() as started:

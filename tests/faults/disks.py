@@ -5,7 +5,6 @@ but root may mount, in a user namespace, too.
 """
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,7 +27,8 @@ for name in {servers}; do
     cp -a "$name/." small
     chmod --reference="$name" small
     chown --reference="$name" small
-    mount --move small "$name"
+    mount --bind small "$name"
+    umount small
     rmdir small
 done
 cd "$HOME_FOLDER"
@@ -86,8 +86,3 @@ def full(stack: Cramped, name: str) -> Iterator[Path]:
         yield folder
     finally:
         (folder / "ballast").unlink()
-
-
-def room(folder: Path) -> int:
-    """Bytes left."""
-    return shutil.disk_usage(folder).free
