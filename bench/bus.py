@@ -3,7 +3,10 @@
 import shutil
 import tempfile
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
+
+import redis
 
 from bench.figures import Figure, timed
 from bench.world import copy, service
@@ -44,7 +47,7 @@ def consuming(settings: Config, count: int) -> list[Figure]:
         assert accounting.primary().value("SELECT count(*) FROM transfer") == count
         copied = raw_copy(accounting.primary())
     bus = stream.connect(settings.bus_url)
-    texts = [text for _, text in entries_of(bus, count)]
+    texts = texts_of(bus, count)
     added = timed(lambda: raw_add(bus, texts))
     read = timed(lambda: raw_read(bus))
     size = f"{count:,} events"
@@ -71,17 +74,19 @@ def say_completions(tracker: Service, count: int) -> None:
         )
 
 
-def entries_of(bus: stream.redis.Redis, count: int) -> list[tuple[str, str]]:
-    found = bus.xrange(stream.name_of("tracker"), count=count)
-    return [(entry_id, fields[stream.FIELD]) for entry_id, fields in found]  # type: ignore[union-attr]
+def texts_of(bus: redis.Redis, count: int) -> list[str]:
+    """What the tracker said, as it is on its stream."""
+    name = stream.name_of("tracker")
+    found: Any = bus.xrange(name, count=count)
+    return [entry.text for entry in stream.entries(name, found)]
 
 
-def raw_add(bus: stream.redis.Redis, texts: list[str]) -> None:
+def raw_add(bus: redis.Redis, texts: list[str]) -> None:
     for start in range(0, len(texts), 1000):
         stream.publish(bus, RAW, texts[start : start + 1000])
 
 
-def raw_read(bus: stream.redis.Redis) -> None:
+def raw_read(bus: redis.Redis) -> None:
     stream.ensure_groups(bus, [RAW], "raw")
     while found := stream.read(bus, "raw", "raw", [RAW], BATCH, own=False):
         stream.ack(bus, "raw", found)

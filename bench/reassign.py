@@ -3,7 +3,9 @@
 import statistics
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+import psutil
 
 from bench import generate
 from bench.figures import Figure, timed, wait_until
@@ -102,7 +104,9 @@ def watched(world: World) -> Iterator[list[float]]:
 
     def watch() -> None:
         while not is_over.wait(0.5):
-            found.extend(each.memory_info().rss / 2**20 for each in family({worker}))
+            for each in family({worker}):
+                with suppress(psutil.NoSuchProcess):
+                    found.append(each.memory_info().rss / 2**20)
 
     thread = threading.Thread(target=watch)
     thread.start()

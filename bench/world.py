@@ -3,6 +3,7 @@
 import multiprocessing
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import IO, Any
@@ -135,10 +136,10 @@ def begin(start: Any, work: Callable[..., None], number: int, *arguments: Any) -
 
 
 def family(pids: set[int]) -> list[psutil.Process]:
-    """These processes and all that came from them, each once."""
-    found = {}
+    """These processes and all that came from them, each once, of those that live."""
+    found: dict[int, psutil.Process] = {}
     for pid in pids:
-        if psutil.pid_exists(pid):
+        with suppress(psutil.NoSuchProcess):
             process = psutil.Process(pid)
             found |= {each.pid: each for each in [process, *process.children(recursive=True)]}
     return list(found.values())
