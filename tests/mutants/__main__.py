@@ -28,7 +28,10 @@ def main() -> int:
         if red := red_already(tests, sources, folder / "whole"):
             print("With nothing broken these fail already:", *red, sep="\n  ")
             return 1
-        print(f"{len(tests)} tests are green with nothing broken; now one mechanism at a time:")
+        print(
+            f"{len(tests)} tests are green with nothing broken; now one mechanism at a time:",
+            flush=True,
+        )
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             copies = [folder / str(n) for n in range(len(chosen))]
             tried = pool.map(judged, chosen, [sources] * len(chosen), copies)
