@@ -35,6 +35,14 @@ IDENTITY = [
 
 FORMS = [
     Mutant(
+        "a page's role is not asked for",
+        "common/web/__init__.py",
+        "    if g.user is None or g.user.role not in roles:\n",
+        "    if g.user is None:\n",
+        "common/test_web.py::test_a_page_above_ones_role_is_refused",
+        "tracker/test_views.py::test_only_managers_withdraw",
+    ),
+    Mutant(
         "a form's token is not looked at",
         "common/web/csrf.py",
         '    if not matches(settings, str(g.user.session_id), request.form.get(FIELD, "")):\n',

@@ -117,6 +117,21 @@ DAYS = [
     ),
 ]
 
+JOBS = [
+    Mutant(
+        "the schedule is written once",
+        "common/jobs.py",
+        "            if service.tick:\n",
+        "            if service.tick and not hasattr(self, 'has_begun'):\n",
+        "faults/test_money.py::test_a_schedule_lost_from_redis_is_made_again",
+        also=(
+            "common/jobs.py",
+            "        return super().enqueue_jobs()\n",
+            "        self.has_begun = True\n        return super().enqueue_jobs()\n",
+        ),
+    ),
+]
+
 TASKS = [
     Mutant(
         "a task is completed by whoever looks at the same moment",
@@ -197,4 +212,4 @@ LETTERS = [
     ),
 ]
 
-MUTANTS = LEDGER + DAYS + TASKS + LETTERS
+MUTANTS = LEDGER + DAYS + JOBS + TASKS + LETTERS
