@@ -47,8 +47,10 @@ class Soak:
         breaker = Breaker(self.world.stack, random.Random(seed))
         with at_work(self.world, seed) as clients:
             self.break_things(breaker, seconds)
-            stuck = [client.name for client in clients if not client.is_alive()]
-        found = [f"client {name} ended of an error" for name in stuck]
+            found = [
+                f"client {one.name} ended of an error" for one in clients if not one.is_alive()
+            ]
+        found += [f"client {one.name} still waits" for one in clients if one.is_alive()]
         breaker.mend()
         found += [f"{name} does not run" for name in breaker.missing()]
         return found + self.compared()

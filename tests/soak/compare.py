@@ -51,6 +51,10 @@ def wait_for_quiet(world: World, truth: Truth, within_s: float) -> tuple[float, 
         waited = time.monotonic() - began
         if waited > within_s:
             return waited, found
+        for run_id in [each.split()[1] for each in found if each.endswith("is paused")]:
+            # Whoever paused it may have been cut off before they could say go on.
+            world.forget("ann")
+            world.post("ann", f"/reassignments/{run_id}/resumption", what="resume")
         if waited > within_s / 4 and all(each.startswith("letter") for each in found):
             # A letter that failed a few times is tried again after up to an hour.
             world.stack.put_forward(timedelta(minutes=5))
