@@ -50,6 +50,7 @@ def test_every_deal_is_charged_whoever_it_goes_to() -> None:
     assert balances() == {bob: -fee, cat: -2 * fee}
 
 
+@pytest.mark.promise(23)
 def test_the_same_fact_twice_moves_money_once() -> None:
     bob, task = new_id(), new_id()
     events = [added(bob, task), completed(bob, task), dealt((task, bob))]

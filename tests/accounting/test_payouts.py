@@ -96,6 +96,7 @@ def test_what_is_posted_after_closing_is_left_alone() -> None:
     assert balances()[bob] < 0
 
 
+@pytest.mark.promise(25)
 def test_a_payout_run_cut_off_half_way_goes_on_and_pays_nobody_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -119,6 +120,8 @@ def test_a_payout_run_cut_off_half_way_goes_on_and_pays_nobody_twice(
     assert set(balances().values()) == {0}
 
 
+@pytest.mark.promise(25)
+@pytest.mark.promise(28)
 def test_two_payers_at_once_pay_each_worker_once() -> None:
     workers = workers_with_rewards(60)
     due = sum(balances().values())

@@ -60,6 +60,7 @@ def test_a_trigger_says_so_to_those_with_the_right(bob: UUID, change: str) -> No
         transaction.rollback()
 
 
+@pytest.mark.promise(23)
 @pytest.mark.parametrize("kind", ["deal_fee", "completion_reward"])
 def test_a_key_is_used_once(bob: UUID, kind: str) -> None:
     with pytest.raises(IntegrityError, match=f"transfer_{kind}"):

@@ -71,6 +71,7 @@ def test_many_letters_share_one_connection(cast, sender, other_server):
     assert {row["state"] for row in rows()} == {"sent"}
 
 
+@pytest.mark.promise(31)
 def test_two_senders_never_take_the_same_letter(cast, sender, settings, inbox):
     paid(*(payout(cast.bob.id) for _ in range(3)))
     mine = letters.lease(clock.now(), limit=2)
@@ -85,6 +86,8 @@ def killed(*_, **__):
     raise KeyboardInterrupt
 
 
+@pytest.mark.promise(30)
+@pytest.mark.promise(31)
 def test_a_crash_between_250_and_commit_sends_the_same_message_id(cast, sender, inbox, monkeypatch):
     paid(payout(cast.bob.id))
     with monkeypatch.context() as patched:

@@ -49,6 +49,7 @@ def test_every_open_task_is_dealt_anew_and_told_once(cast: Cast) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.promise(29)
 def test_a_job_cut_off_half_way_is_gone_on_with(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,6 +75,8 @@ def test_a_job_cut_off_half_way_is_gone_on_with(
     assert dict(dealt_in(run_id)) == held()
 
 
+@pytest.mark.promise(28)
+@pytest.mark.promise(29)
 def test_two_jobs_at_once_deal_each_task_once(cast: Cast) -> None:
     many(400, cast.ann)
     run_id = asked(cast.ann)
