@@ -134,6 +134,7 @@ class Audit:
     ) -> Iterator[str]:
         with source.atomic():
             source.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            source.execute_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
             source.value("SELECT now()")
             owner = next(one for one in services() if one.name == producer).primary()
             is_heard = bus_status.heard(self.bus, owner, producer, group, self.wait_s)

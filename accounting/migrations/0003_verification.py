@@ -22,6 +22,8 @@ ALTER TABLE payout_run
     ADD COLUMN moved_cents bigint,
     ADD COLUMN told_count bigint,
     ADD COLUMN told_cents bigint;
+UPDATE payout_run SET paid_count = (
+    SELECT count(*) FROM transfer WHERE kind = 'payout' AND transfer.day = payout_run.day);
 """
 
 
