@@ -132,13 +132,9 @@ class Hold:
         self.db.begin()
         assert self.db.rows(f"{sql} FOR NO KEY UPDATE", *values)
 
-    def is_waited_for(self) -> bool:
-        """Somebody has come as far as this row."""
-        return bool(waiting(self.outside, self.pid))
-
-    def is_waited_for_by_two(self) -> bool:
-        """And somebody else for them."""
-        return any(waiting(self.outside, pid) for pid in waiting(self.outside, self.pid))
+    def waiting(self) -> list[int]:
+        """The backends that have come as far as this row."""
+        return waiting(self.outside, self.pid)
 
     def let_go(self) -> None:
         self.db.close_quietly()
@@ -151,7 +147,7 @@ class Hold:
 
 
 def waiting(server: Server, pid: int) -> list[int]:
-    """Who waits for a lock of that backend."""
+    """The backends that wait for a lock of that one."""
     # Asked in no transaction: in one, the list of backends stays as it was first seen.
     sql = "SELECT pid FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
     return [row["pid"] for row in server.rows(sql, pid)]

@@ -16,7 +16,7 @@ from common import clock
 from common.config import Config
 from common.db import Row, Server, deadline
 from common.stack.servers import Servers
-from tests.faults.company import Hold, add_tasks, finish_tasks, pass_days, staff, wake
+from tests.faults.company import Hold, add_tasks, finish_tasks, pass_days, staff, waiting, wake
 from tests.faults.faults import another, frozen, process
 from tests.faults.history import Truth
 from tests.promises import Figure
@@ -79,7 +79,7 @@ def kill_thrice(
         for part in ("job", "worker", "job"):
             worker = eventually(lambda: process(stack, f"{service}-work"))
             wake(stack, service)
-            hold = eventually(lambda: next(filter(Hold.is_waited_for, holds), None), 60)
+            hold = eventually(lambda: next(filter(Hold.waiting, holds), None), 60)
             job = eventually(lambda parent=worker: job_of(parent))
             (job if part == "job" else worker).kill()
             holds.remove(hold)
@@ -198,19 +198,23 @@ def test_a_job_that_outlives_its_worker_does_no_harm(
             pass_days(truth.accounting, 1)
             for _ in ("the orphan to be", "the other"):
                 wake(stack, "accounting")
-            eventually(hold.is_waited_for, 60)
+            [backend] = eventually(hold.waiting, 60)
             orphan = job_of(worker)
             assert orphan
             worker.kill()
-            # No time to lose: the orphan waits for four seconds.
-            asleep.close()
-            eventually(hold.is_waited_for_by_two, 60)
-            is_alive = orphan.is_running()
+            # Only then: a stopped job that loses its parent is ended by the kernel.
+            eventually(lambda: worker.status() == psutil.STATUS_ZOMBIE)
+            # Half way, but not at a lock, for which it would wait four seconds and no longer.
+            orphan.suspend()
             hold.let_go()
+            try:
+                asleep.close()
+                eventually(lambda: waiting(truth.accounting, backend), 60)
+            finally:
+                orphan.resume()
 
             paid_once(truth, owed, eventually)
             eventually(lambda: not orphan.is_running())
-            assert is_alive
 
 
 def closed(accounting: Server, since: int) -> Callable[[], bool]:
