@@ -1,12 +1,15 @@
 """One click, followed through the job it started to the letters it caused."""
 
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from common import clock, log
+from common.cli import main
 from common.config import Config
 from common.service import load, services
 from tests.conftest import Cast, Client
@@ -69,3 +72,18 @@ def test_a_reassignment_is_followed_to_its_deals(
     tracker = next(s for s in services() if s.name == "tracker").primary()
     said = tracker.rows("SELECT envelope FROM outbox WHERE type = 'tasks.dealt'")
     assert [REQUEST in row["envelope"] for row in said] == [True]
+
+
+def test_the_command_tells_what_followed_from_a_click(
+    cast: Cast, client: Callable[..., Client], pump: Callable[[], int]
+) -> None:
+    task = client("tracker", cast.bob).post("/tasks", {"title": "Wind the clock"}, headers=TRACE)
+    pump()
+
+    told = CliRunner().invoke(main, ["trace", REQUEST])
+    nothing = CliRunner().invoke(main, ["trace", "f" * 32])
+    no_id = CliRunner().invoke(main, ["trace", "the plants"])
+
+    assert re.search(r"tracker +said task\.added, event [0-9a-f-]{36}\n", told.output)
+    assert re.search(r"accounting +transfer [0-9a-f-]{36} deal_fee \d+ cents\n", told.output)
+    assert (nothing.exit_code, no_id.exit_code) == (1, 2)
