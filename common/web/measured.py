@@ -1,6 +1,7 @@
 """Around a Flask app: each request is counted and timed, and told of if it changed or failed."""
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -23,7 +24,8 @@ def exposition(name: str, settings: Config) -> bytes:
     from prometheus_client.multiprocess import MultiProcessCollector
 
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # else this is no gunicorn's
+        MultiProcessCollector(registry)
     registry.register(Standing(next(s for s in services() if s.name == name), settings))
     return generate_latest(registry)
 

@@ -77,7 +77,7 @@ def test_a_reassignment_is_followed_to_its_deals(
 def test_the_command_tells_what_followed_from_a_click(
     cast: Cast, client: Callable[..., Client], pump: Callable[[], int]
 ) -> None:
-    task = client("tracker", cast.bob).post("/tasks", {"title": "Wind the clock"}, headers=TRACE)
+    client("tracker", cast.bob).post("/tasks", {"title": "Wind the clock"}, headers=TRACE)
     pump()
 
     told = CliRunner().invoke(main, ["trace", REQUEST])
