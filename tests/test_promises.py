@@ -17,4 +17,5 @@ def test_every_marked_promise_has_its_row() -> None:
 def test_a_promise_names_tests_that_prove_it(number: int) -> None:
     named = {f"tests/{name.strip('`')}" for name in TABLE[number][3].split("<br>") if name}
 
-    assert named <= set(PROOFS.get(number, [])), "python -m tests.promises"
+    assert named, "no test is marked with it, or run python -m tests.promises"
+    assert named <= set(PROOFS[number]), "run python -m tests.promises"
