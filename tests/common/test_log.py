@@ -12,6 +12,13 @@ from common.errors import Misconfigured
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
+@pytest.fixture(autouse=True)
+def nothing_at_hand() -> None:
+    """No request of another test is still known."""
+    log.request_id.set("")
+    log.trace.set(None)
+
+
 def line(**extra: object) -> logging.LogRecord:
     record = logging.makeLogRecord({"name": "runs", "levelname": "INFO", "msg": "%s is done"})
     record.args = ("it",)
