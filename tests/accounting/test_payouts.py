@@ -1,4 +1,4 @@
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -131,11 +131,9 @@ def test_two_payers_at_once_pay_each_worker_once() -> None:
         payouts.pay_all(now=NOON, limit=4)
         store.close()
 
-    payers = [threading.Thread(target=pay) for _ in range(2)]
-    for payer in payers:
-        payer.start()
-    for payer in payers:
-        payer.join()
+    with ThreadPoolExecutor(2) as pool:
+        for payer in [pool.submit(pay) for _ in range(2)]:
+            payer.result()
 
     assert (run_of()["state"], run_of()["paid_cents"]) == ("done", due)
     assert sorted(event.worker_id for event in facts(PayoutMade)) == workers

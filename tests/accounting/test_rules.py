@@ -67,6 +67,16 @@ def test_a_key_is_used_once(bob: UUID, kind: str) -> None:
         copy(kind)
 
 
+@pytest.mark.promise(23)
+@pytest.mark.promise(25)
+def test_a_worker_is_paid_once_a_day(bob: UUID) -> None:
+    actions.close_day(MONDAY, by=None, now=NOON)
+    insert("payout", bob, CASH, bob)
+
+    with pytest.raises(IntegrityError, match="transfer_payout"):
+        insert("payout", bob, CASH, bob)
+
+
 def test_a_day_that_was_never_opened_takes_nothing(bob: UUID) -> None:
     with pytest.raises(IntegrityError, match="never opened"):
         copy("deal_fee", day="day + 1", task="new_id()")
