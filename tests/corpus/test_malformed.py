@@ -148,6 +148,16 @@ def test_no_form_breaks_a_page(site, data):
 
 
 @pytest.mark.promise(44)
+@pytest.mark.parametrize("token", ["", "é", "\ufffe", "\0", "x" * 64, "x" * 10_000])
+def test_no_token_breaks_a_page(site, token):
+    for service, path in site.pages("POST"):
+        answer = site.open(service, "POST", path, data={FIELD: token, "title": "x"})
+
+        check(answer, may_be_taken=False)
+        assert answer.status_code == 403
+
+
+@pytest.mark.promise(44)
 @pytest.mark.parametrize("kind", BODIES)
 def test_no_body_breaks_a_page(site, kind):
     content_type, body = BODIES[kind]

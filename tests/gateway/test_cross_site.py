@@ -76,3 +76,14 @@ def test_a_forged_form_is_not_passed_on(as_person, people, upstream):
 
     assert {answer.status_code for answer in answers} == {403}
     assert upstream.asked == []
+
+
+@pytest.mark.promise(39)
+@pytest.mark.parametrize("path", ["/login", "/account/reset"])
+@pytest.mark.parametrize("token", ["", "é", "x"])
+def test_a_token_that_is_none_is_refused_to_anybody(app, settings, people, path, token):
+    nobody = Browser(app, settings)
+    nobody.get("/login")
+    nobody.csrf = token
+
+    assert nobody.post(path, WRITES[path]).status_code == 403
