@@ -25,9 +25,9 @@ def measure(world: World) -> list[Figure]:
     with deadline(60):
         positive = world.db("accounting").value(PAID)
     closed = timed(lambda: close(world, positive))
-    reach_s = 15 * count / 100_000
     figure = Figure("close a day, paid and told", f"{positive:,} positive balances", closed, "s",
-                    reach=f"≤ {reach_s:g}", is_met=closed <= reach_s)  # fmt: skip
+                    reach="≤ 15" if world.is_full else "–",
+                    is_met=closed <= 15 if world.is_full else None)  # fmt: skip
     world.settle()
     return [figure, *writing(world, 10_000 if world.is_full else 2_000)]
 

@@ -20,7 +20,7 @@ log = logging.getLogger("relay")
 BATCH = 1000
 BATCH_BYTES = 8_000_000
 POLL_S = 0.5
-PACE_S = 0.025
+PACE_S, PACE_MAX_S = 0.025, 0.1
 AWAKE_S = 1.0
 PAUSE_S = 1.0
 TIDY_S = 10.0
@@ -184,7 +184,7 @@ class Relay:
         that come one by one go in batches, larger ones on a busy machine, and their commits need
         no NOTIFY.
         """
-        pace_s = min(max(PACE_S, took_s), POLL_S)
+        pace_s = min(max(PACE_S, took_s), PACE_MAX_S)
         while time.monotonic() < self.awake_until:
             if stop.wait(pace_s) or self.primary.value(WAITING):
                 return
