@@ -2,17 +2,39 @@
 
 import smtplib
 from datetime import timedelta
-from uuid import uuid4
 
 from bench import generate
 from bench.figures import Figure, timed, wait_until
 from bench.world import World
 from common import clock
 from common.db import deadline
-from common.events import TaskCompleted, UserAdded
+from common.events import TaskAdded, TaskCompleted, UserAdded
+from common.events.base import Event
 from common.outbox import Outbox
 
 PART = 10_000
+# A run each, dealt among one, so that every worker has a task and each deal follows from its seed.
+DONE = """
+    WITH alone AS (
+        INSERT INTO roster (worker_ids, is_current)
+        SELECT ARRAY[id], false FROM unnest(%s::uuid[]) AS one (id) RETURNING id, worker_ids
+    ), ran AS (
+        INSERT INTO run (kind, state, seed, roster_id, requested_by, requested_at, total, done,
+                         dealt, started_at, finished_at)
+        SELECT 'addition', 'done', sha256(uuid_send(gen_random_uuid())), id, %s, now(), 1, 1, 1,
+               now(), now() FROM alone
+        RETURNING id, roster_id
+    ), added AS (
+        INSERT INTO task (title, description, search_text, added_by, created_at, run_id)
+        SELECT 'Sweep', '', E'\\nsweep', %s, now(), id FROM ran RETURNING id, run_id
+    )
+    INSERT INTO outcome (task_id, status, assignee_id, run_id, ended_by, ended_at)
+    SELECT added.id, 'done', worker_ids[1], ran.id, worker_ids[1], now()
+    FROM added JOIN ran ON ran.id = run_id JOIN alone ON alone.id = roster_id
+    RETURNING task_id, assignee_id, run_id
+"""
+# A fee may be as high as a reward; that worker has nothing to be paid.
+SPARE = 1.01
 PAID = "SELECT count(*) FROM report_balances WHERE balance_cents > 0"
 
 
@@ -20,8 +42,9 @@ def measure(world: World) -> list[Figure]:
     """A day is closed in which every worker has something to be paid, then some get letters."""
     count = 100_000 if world.is_full else 10_000
     there = world.db("gateway").value(f"SELECT count(*) {generate.GENERATED}", ())
-    generate.people(world, there + count)
-    reward(world, count)
+    workers = int(count * SPARE)
+    generate.people(world, there + workers)
+    reward(world, workers)
     with deadline(60):
         positive = world.db("accounting").value(PAID)
     closed = timed(lambda: close(world, positive))
@@ -33,17 +56,21 @@ def measure(world: World) -> list[Figure]:
 
 
 def reward(world: World, count: int) -> None:
-    """Each of the workers generated last has completed a task and was paid for it."""
-    tracker = world.db("tracker")
+    """Each of the workers generated last was dealt a task of their own and completed it; accounting
+    has heard of both.
+    """
+    tracker, by, now = world.db("tracker"), generate.manager(world), clock.now()
     said = Outbox(tracker, "tracker")
-    workers = generate.newest_people(world, count)
-    now = clock.now()
+    workers = [str(each) for each in generate.newest_people(world, count)]
     for start in range(0, count, PART):
+        facts: list[Event] = []
         with tracker.atomic():
-            said.add_all(
-                TaskCompleted(task_id=uuid4(), assignee_id=worker, completed_at=now)
-                for worker in workers[start : start + PART]
-            )
+            for row in tracker.rows(DONE, workers[start : start + PART], by, by):
+                task = {"task_id": row["task_id"], "assignee_id": row["assignee_id"]}
+                added = TaskAdded(**task, run_id=row["run_id"], added_by=by, title="Sweep",
+                                  jira_id=None, added_at=now)  # fmt: skip
+                facts += [added, TaskCompleted(**task, completed_at=now)]
+            said.add_all(facts)
     world.settle()
 
 
@@ -67,8 +94,11 @@ def writing(world: World, count: int) -> list[Figure]:
     """
     mailer = world.db("mailer")
     gateway = world.db("gateway")
-    people = gateway.rows(f"SELECT id, email, name {generate.GENERATED} ORDER BY id DESC LIMIT %s",
-                          count)  # fmt: skip
+    unread = "SELECT person_id FROM letter WHERE state = 'unaddressed' LIMIT %s"
+    paid = [str(row["person_id"]) for row in mailer.rows(unread, count)]
+    people = gateway.rows("SELECT id, email, name FROM person WHERE id = ANY(%s::uuid[])", paid)
+    if len(people) < count:
+        raise RuntimeError(f"only {len(people):,} of those paid are waited for by a letter")
     with gateway.atomic():
         Outbox(gateway, "gateway").add_all(
             UserAdded(user_id=row["id"], email=row["email"], name=row["name"], role="worker",
