@@ -132,8 +132,8 @@ class World:
 def world(folder: Path) -> Iterator[World]:
     """A stack in the empty folder with the cast on it; the folder stays."""
     stack = Clocked(folder, free_port())
-    stack.start()
     try:
+        stack.start()
         made = World(stack)
         made.fill()
         yield made
