@@ -122,14 +122,13 @@ def test_no_page_makes_more_of_it(fay: Page, page: str):
 
 @pytest.mark.promise(43)
 def test_what_is_asked_for_is_shown_as_typed(fay: Page):
-    fields = {"/tasks": "q", "/users": "q", "/audit": "q", "/earnings/people": "q"}
-    for text in MARKUP:
-        for path, name in fields.items():
-            check(fay, f"{path}?{name}={quote(text)}")
-            assert fay.locator(f"input[name={name}]").input_value() == text
-        for address in ("/tasks?status=", "/tasks?assignee=", "/analytics?since=", "/nowhere/",
-                        "/account/confirmation?next=", "/tasks?cursor="):  # fmt: skip
-            check(fay, address + quote(text).replace("/", ""))
+    text = " ".join(MARKUP)
+    for path in ("/tasks", "/users", "/audit", "/earnings/people"):
+        check(fay, f"{path}?q={quote(text)}")
+        assert fay.locator("input[name=q]").input_value() == text
+    for address in ("/tasks?status=", "/tasks?assignee=", "/tasks?cursor=", "/analytics?since=",
+                    "/account/confirmation?next=", "/nowhere/"):  # fmt: skip
+        check(fay, address + quote(text).replace("/", ""))
 
 
 @pytest.mark.promise(43)
