@@ -77,7 +77,7 @@ FORMS = [
         "gateway/limits.py",
         '            if row["tries"] > most:\n',
         "            if False:\n",
-        "gateway/test_limits.py::test_of_a_thousand_guesses_ten_are_looked_at",
+        "gateway/test_limits.py::test_an_address_has_fifty_guesses_whoever_they_are_about",
     ),
     Mutant(
         "a table's cell may be a formula",
