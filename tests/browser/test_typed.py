@@ -122,7 +122,7 @@ def test_no_page_makes_more_of_it(fay: Page, page: str):
 
 @pytest.mark.promise(43)
 def test_what_is_asked_for_is_shown_as_typed(fay: Page):
-    text = " ".join(MARKUP)
+    text = " ".join(MARKUP[:4])  # a search takes ten words
     for path in ("/tasks", "/users", "/audit", "/earnings/people"):
         check(fay, f"{path}?q={quote(text)}")
         assert fay.locator("input[name=q]").input_value() == text
