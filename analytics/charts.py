@@ -10,6 +10,8 @@ from flask import Response
 from pygal.style import Style
 
 from common.db import Row
+from common.say import say
+from common.web.language import language, spelled_day, translated
 
 # Mid-tones that read on white and on black; an image cannot know its page's theme for certain.
 GREEN, RED, BLUE, GREY = "#2e9e6b", "#d1603d", "#4a7fd6", "#8a8f98"
@@ -28,12 +30,17 @@ STYLE = Style(
 )
 LABELS_MAX = 8
 BARS_MAX = 62
-COMPANY = (("Fees", "fees_cents"), ("Rewards", "rewards_cents"), ("Company", "company_cents"))
-EARNINGS = (
-    ("Rewards", "rewards_cents"),
-    ("Fees", "fees_cents"),
-    ("Balance at the end", "balance_cents"),
+COMPANY = (
+    (say("Fees"), "fees_cents"),
+    (say("Rewards"), "rewards_cents"),
+    (say("Company"), "company_cents"),
 )
+EARNINGS = (
+    (say("Rewards"), "rewards_cents"),
+    (say("Fees"), "fees_cents"),
+    (say("Balance at the end"), "balance_cents"),
+)
+BEFORE = say("Company, the period before")
 EXACT = re.compile(rb"(\d\.\d)\d+")
 SCRIPTED = ("script", "desc", "title")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -46,7 +53,10 @@ def company(days: list[Row], before: list[Row]) -> bytes:
     made on as many days before.
     """
     chart = by_day([row["day"] for row in days], COMPANY, days)
-    chart.add("Company, the period before", [row["company_cents"] / 100 for row in before])
+    chart.add(
+        translated(BEFORE),
+        [row["company_cents"] / 100 for row in before],
+    )
     return drawn(chart)
 
 
@@ -71,12 +81,12 @@ def by_day(labels: list[date], series: Series, rows: list[Row], height: int = 36
         legend_at_bottom=True,
         legend_at_bottom_columns=4,
         value_formatter="{:,.0f}".format,
-        no_data_text="No business day in this period",
+        no_data_text=translated(say("No business day in this period")),
     )
-    chart.x_labels = [f"{day:%d %b %Y}" for day in labels]
+    chart.x_labels = [spelled_day(day, "dd MMM y", language()) for day in labels]
     chart.x_labels_major = chart.x_labels[:: -(-len(labels) // LABELS_MAX) or 1]
     for title, name in series:
-        chart.add(title, [row[name] / 100 for row in rows])
+        chart.add(translated(title), [row[name] / 100 for row in rows])
     return chart
 
 

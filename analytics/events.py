@@ -13,6 +13,7 @@ from analytics.sources import OWNERS, sources
 from common import bus_status, stream
 from common.db import Reading, Row
 from common.errors import Away
+from common.say import say
 from common.service import services
 from common.web import paging, reading, require, respond
 
@@ -76,7 +77,7 @@ def index() -> Response:
     extra["redrivable"] = [service.name for service in services() if service.handlers]
     oldest = min(found.values(), key=lambda r: r.as_of, default=None)
     extra |= oldest.age if oldest else {"as_of": None, "lag_s": None}
-    choices = [("", "Any"), *((name, name.capitalize()) for name in OWNERS)]
+    choices = [("", say("Any")), *((name, name.capitalize()) for name in OWNERS)]
     return respond.page("analytics/events.html", facts, choices=choices, **extra)
 
 

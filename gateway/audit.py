@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from flask_login import login_required
 
 from common.db import Row, Server
+from common.say import say
 from common.web import paging, reading, require, respond
 from gateway import forms, trail
 from gateway.models import store
@@ -16,7 +17,7 @@ from gateway.models import store
 bp = Blueprint("audit", __name__)
 
 NAMES = ["id", "at", "user", "what", "object", "address", "status", "request_id"]
-CHOICES = [("", "Anything"), *((kind, kind) for kind in trail.KINDS)]
+CHOICES = [("", say("Anything")), *((kind, kind) for kind in trail.KINDS)]
 
 ENTRIES = """
     SELECT audit.id, at, what, object, address, status, request_id, user_id, name

@@ -9,7 +9,7 @@ from flask_login import login_required
 from common import clock
 from common.db import Row, Server
 from common.roles import ROLES
-from common.say import say
+from common.say import say, word
 from common.web import forms as keyed
 from common.web import found, look_up, paging, reading, require, respond
 from gateway import actions, forms, passwords
@@ -18,7 +18,7 @@ from gateway.outside import gateway
 
 bp = Blueprint("users", __name__)
 
-CHOICES = [(role, role.capitalize()) for role in ROLES]
+CHOICES = [(role, word(role)) for role in ROLES]
 COLUMNS = ["id", "email", "name", "role", "active"]
 MATCHING = """
     FROM person WHERE name || ' ' || email ILIKE ALL (%s::text[])

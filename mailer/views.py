@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import Blueprint, Response, request
 
 from common import clock
-from common.say import say
+from common.say import say, word
 from common.web import paging, reading, require, respond
 from mailer import letters, models
 
@@ -31,7 +31,7 @@ def index() -> Response:
     rows, following = paging.cut(models.page(r.db, state, paging.asked(UUID), paging.SIZE + 1))
     count = models.count(r.db, state, paging.COUNT_MAX + 1)
     facts = {"letters": rows, "next": following}
-    choices = [("", "Any"), *((each, each.capitalize()) for each in models.STATES)]
+    choices = [("", say("Any")), *((each, word(each)) for each in models.STATES)]
     extra: dict[str, Any] = {"state": state, "choices": choices, "count": count}
     return respond.page("mailer/index.html", facts, **extra, **r.age)
 

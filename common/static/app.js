@@ -4,8 +4,10 @@
   "use strict";
   const doc = document;
   const all = (root, selector) => [...root.querySelectorAll(selector)];
-  const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+  const language = doc.documentElement.lang;
+  const locale = navigator.languages.find((each) => each.startsWith(language)) ?? language;
+  const full = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+  const clock = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
 
   const localise = (root) => {
     for (const time of all(root, "time[datetime*=T]:not([title])")) {

@@ -11,9 +11,19 @@ from flask import Flask, g, request
 from markupsafe import Markup
 
 from common.config import Config
+from common.say import say
 from common.web import language
 from common.web.paging import count_text
 from common.web.respond import STATIC
+
+# What stands in data and is shown as a word; templates say `state|word`.
+WORDS = [
+    *(say("open"), say("done"), say("withdrawn")),
+    *(say("requested"), say("running"), say("paused"), say("cancelled"), say("failed")),
+    *(say("closing"), say("closed"), say("active"), say("inactive")),
+    *(say("unaddressed"), say("queued"), say("sending"), say("sent")),
+    *(say("worker"), say("accountant"), say("manager"), say("admin")),
+]
 
 
 @cache
