@@ -49,6 +49,9 @@ def is_passing(error: BaseException) -> bool:
     return sqlstate(error) in worth and not is_hung(error)
 
 
+WRITING = ("INSERT", "UPDATE", "DELETE")
+
+
 class Server(PostgresqlDatabase):
     """One connection a thread, kept; a lost one is replaced at the next transaction or read."""
 
@@ -128,6 +131,10 @@ class Server(PostgresqlDatabase):
             self.close_quietly()
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
+        if not self.in_transaction() and sql.lstrip().startswith(WRITING):
+            # A change of one statement gets its BEGIN, too.
+            with self.atomic():
+                return super().execute_sql(sql, params)
         try:
             return super().execute_sql(sql, params)
         except LOST as error:

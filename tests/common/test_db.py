@@ -114,17 +114,30 @@ def test_a_statement_past_its_deadline_raises(store: Store) -> None:
     assert store.primary.value("SELECT 1") == 1
 
 
+@pytest.mark.parametrize("statement", ["SELECT 1 AS one", "DELETE FROM inbox WHERE false"])
+def test_a_connection_lost_meanwhile_costs_no_single_statement(
+    store: Store, statement: str
+) -> None:
+    lose_connection(store)
+
+    assert store.primary.run(statement) in (0, 1)
+
+
 def test_a_connection_lost_between_transactions_is_replaced(store: Store) -> None:
-    pid = store.primary.value("SELECT pg_backend_pid()")
-    other = Server(None)
-    other.open(store.primary.database)
-    other.value("SELECT pg_terminate_backend(%s, 1000)", pid)
-    other.close_quietly()
+    lose_connection(store)
 
     with store.primary.atomic():
         found = store.primary.value("SELECT 1")
 
     assert found == 1
+
+
+def lose_connection(store: Store) -> None:
+    pid = store.primary.value("SELECT pg_backend_pid()")
+    other = Server(None)
+    other.open(store.primary.database)
+    other.value("SELECT pg_terminate_backend(%s, 1000)", pid)
+    other.close_quietly()
 
 
 def test_ids_ascend_and_are_version_7(store: Store) -> None:

@@ -36,7 +36,7 @@ def test_a_person_signs_in_and_is_known(browser, people):
         ("eve@example.com", PASSWORD),
         ("", ""),
         ("bob\x00@example.com", "wrong"),
-        ("bob@example.com", "x" * 100_000),
+        ("bob@example.com", "x" * 50_000),
     ],
 )
 def test_whatever_is_wrong_the_answer_is_the_same(browser, people, email, password):
@@ -241,7 +241,7 @@ def test_with_the_primary_away_pages_are_read_and_nothing_is_changed(
     written = bob.post("/tasks", {"title": "x"})
 
     assert (read.status_code, account.status_code) == (200, 200)
-    assert "can be read but not changed" in account.text
+    assert "everything can be read" in account.text
     assert upstream.headers["X-Exchange-Read-Only"] == "1"
     assert (written.status_code, written.headers["Retry-After"]) == (503, "5")
     assert len(upstream.asked) == 1
