@@ -8,7 +8,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-emit-find-links --no-header $(addprefix requirements/,base.in build.in)
 DEVELOP := $(addprefix requirements/,stack.in dev.in)
 
-.PHONY: run test faults soak mutants bench check lint types format lock clean
+.PHONY: run test faults soak mutants bench check lint types format messages lock clean
 
 # `exec` and `--with-parent`: whatever ends make ends everything.
 run: .venv/dev
@@ -53,6 +53,10 @@ lock: | $(BIN)/python
 	$(COMPILE) --output-file requirements/base.txt
 	$(COMPILE) $(DEVELOP) --output-file requirements/dev.txt
 	$(COMPILE) $(DEVELOP) requirements/bench.in --output-file requirements/bench.txt
+
+# What pages say, taken from the code into the catalogues of translations, and those compiled.
+messages: .venv/dev
+	$(BIN)/python -m common.web.messages
 
 # Not the state folder: that is somebody's data.
 clean:

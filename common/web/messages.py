@@ -1,4 +1,4 @@
-"""`python -m common.web.messages`: the catalogues hold every sentence of the code, no other, and
+"""`make messages`: the catalogues hold every sentence of the code, no other, and
 those that are translated are compiled for use.
 """
 
