@@ -75,12 +75,14 @@ def logout() -> Response:
 
 @bp.post("/account/language")
 def choose_language() -> Response:
-    """Anybody may: it is no secret, and a page of ours must have sent it."""
+    """Anybody may: it is no secret, and a page of ours must have sent it.  None chosen: as the
+    browser asks.
+    """
     chosen, asked = request.form.get("language", ""), request.form.get("next", "")
-    if chosen not in LANGUAGES:
+    if chosen and chosen not in LANGUAGES:
         raise Refused("There is no such language here.")
     answer = respond.done(asked if routes.is_local(asked) else "/", {"language": chosen})
-    keep(answer, gateway().door.language, chosen, LANGUAGE_LIFE_S)
+    keep(answer, gateway().door.language, chosen, LANGUAGE_LIFE_S if chosen else 0)
     return answer
 
 

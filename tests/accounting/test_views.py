@@ -168,7 +168,7 @@ def test_the_page_says_what_closing_would_do(dan: Client, replayed: Wait) -> Non
     assert (preview["workers"], preview["workers_in_minus"]) == (1, 1)
     assert "Books open for Mon 02 Mar 2026" in page
     assert "to 1 worker" in page
-    assert "1 worker in minus" in page
+    assert "1 worker in the minus" in page
     assert 'value="2026-03-02"' in page
 
 
