@@ -50,6 +50,11 @@ def is_passing(error: BaseException) -> bool:
 
 
 WRITING = ("INSERT", "UPDATE", "DELETE")
+UNDER_WAY = (
+    psycopg2.extensions.TRANSACTION_STATUS_ACTIVE,
+    psycopg2.extensions.TRANSACTION_STATUS_INTRANS,
+    psycopg2.extensions.TRANSACTION_STATUS_INERROR,
+)
 
 
 class Server(PostgresqlDatabase):
@@ -130,8 +135,13 @@ class Server(PostgresqlDatabase):
         except LOST:
             self.close_quietly()
 
+    def is_under_way(self) -> bool:
+        """Whether a transaction was begun, as the connection itself knows."""
+        connection = self._state.conn
+        return connection is not None and connection.get_transaction_status() in UNDER_WAY
+
     def execute_sql(self, sql: str, params: Any = None) -> Any:
-        if not self.in_transaction() and sql.lstrip().startswith(WRITING):
+        if sql.lstrip().startswith(WRITING) and not self.is_under_way():
             # A change of one statement gets its BEGIN, too.
             with self.atomic():
                 return super().execute_sql(sql, params)

@@ -167,6 +167,7 @@ def examples(world: World) -> dict[str, str]:
         "tracker run_id": found("tracker", "SELECT id FROM run WHERE position IS NOT NULL LIMIT 1"),
         "accounting run_id": found("accounting", "SELECT id FROM payout_run"),
         "unit": "days",
+        "mailer kind": "payout",
     }
 
 
