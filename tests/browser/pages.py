@@ -10,7 +10,6 @@ from playwright.sync_api import Locator, Page
 from tests.browser.conftest import overflow
 
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
-KINDS_MAX = 2  # as many pages of one kind are opened: two tasks, two people
 WEIGHT_MAX = 60_000
 # Navigation and everything it loaded, compressed or not, from the cache or not.
 WEIGHT = """
@@ -52,19 +51,18 @@ def check_access(page: Page, address: str) -> None:
 
 
 def crawl(page: Page) -> Iterator[str]:
-    """Each page that links and filters lead to, opened; files are asked for."""
+    """One page of each kind that links and filters lead to, opened; files are asked for."""
     waiting = places(page)
-    met: dict[str, int] = {}
+    met: set[str] = set()
     seen = set(waiting)
     while waiting:
         address = waiting.pop()
         if urlsplit(address).path.endswith((".csv", ".svg", ".eml")):
             assert page.context.request.get(address).status == 200, address
             continue
-        kind = kind_of(address)
-        met[kind] = met.get(kind, 0) + 1
-        if met[kind] > (KINDS_MAX if ID.search(address) else 1):
+        if (kind := kind_of(address)) in met:
             continue
+        met.add(kind)
         check(page, address)
         yield address
         for link in page.evaluate(FOLLOW):

@@ -85,7 +85,7 @@ PART_BAD = {
     "a title that turns the line": b"title\na\xe2\x80\xa8b\n",
 }
 FUZZ = settings(
-    max_examples=100, deadline=None, derandomize=True, database=None,
+    max_examples=60, deadline=None, derandomize=True, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )  # fmt: skip
 
