@@ -91,7 +91,7 @@ def ids_of(envelopes: Sequence[Envelope]) -> dict[str, Any]:
     """What a log line has to say of them, so that each is found by its id or its trace's."""
     traces = {logs.trace_id(envelope.traceparent) for envelope in envelopes} - {""}
     ids = [str(envelope.id) for envelope in envelopes]
-    return {"events": ids, "traces": sorted(traces) if len(traces) > 1 else None}
+    return {"events": ids, "traces": sorted(traces) or None}
 
 
 class Consumer:

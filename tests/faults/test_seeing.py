@@ -77,7 +77,7 @@ def test_a_click_is_followed_to_the_ledger_and_a_mail(
 ) -> None:
     added = click(ann, "/tasks", title="Water the plants", description="")
     name = f"gus-{added[:8]}"
-    invited = click(fay, "/users", email=f"{name}@example.com", name="Gus", role="accountant")
+    invited = click(fay, "/users", email=f"{name}@example.com", name="Gus", role="manager")
 
     fee = eventually(lambda: [line for line in trail(stack, added) if "deal_fee" in line])
     letter = eventually(lambda: [line for line in trail(stack, invited) if " sent" in line])
