@@ -2,6 +2,7 @@
 
 import random
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
@@ -10,6 +11,8 @@ import psutil
 from bench.stack import EXCHANGE, Stack
 from common.stack.postgres import Postgres
 from common.stack.state import State, load_env
+
+START_S = 20
 
 
 def process(stack: Stack, name: str) -> psutil.Process:
@@ -113,8 +116,13 @@ def replay_paused(stack: Stack) -> Iterator[None]:
 
 
 def tell(stack: Stack, name: str, sql: str, database: str = "postgres") -> object:
-    """What that very server answers to its superuser; None for what answers nothing."""
+    """What that very server answers to its superuser; None for what answers nothing.  One that is
+    just starting is waited for.
+    """
     server = Postgres(State.at(stack.folder), name)
+    end = time.monotonic() + START_S
+    while not server.answers() and time.monotonic() < end:
+        time.sleep(0.2)
     with closing(server.connect(database)) as db, db.cursor() as cursor:
         cursor.execute(sql)
         row = cursor.fetchone() if cursor.description else None
