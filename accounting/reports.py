@@ -27,12 +27,9 @@ PAYOUTS = """
 """
 # What closing the open day would do now; balances of days still being paid are among them.
 PREVIEW = """
-    SELECT (SELECT day FROM business_day WHERE state = 'open') AS day,
-           count(*) FILTER (WHERE balance_cents > 0) AS workers,
-           coalesce(sum(balance_cents) FILTER (WHERE balance_cents > 0), 0)::bigint AS paid_cents,
-           count(*) FILTER (WHERE balance_cents < 0) AS workers_in_minus,
-           coalesce(sum(balance_cents) FILTER (WHERE balance_cents < 0), 0)::bigint AS carried_cents
-    FROM report_balances
+    SELECT (SELECT day FROM business_day WHERE state = 'open') AS day, due_count AS workers,
+           due_cents AS paid_cents, minus_count AS workers_in_minus, minus_cents AS carried_cents
+    FROM tally
 """
 
 

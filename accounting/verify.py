@@ -89,7 +89,11 @@ OTHERS = """
       AND (back.debit_id, back.credit_id, back.worker_id, back.amount_cents) IS DISTINCT FROM
           (paid.credit_id, paid.debit_id, paid.worker_id, paid.amount_cents)
 """
-CHECKS = (TOTALS, CARRIED, ACCOUNTS, DAYS, RUNS, OTHERS)
+TALLY = """
+    SELECT format('tally %%s, totals %%s', tally, due)
+    FROM tally JOIN tally_recount AS due USING (one) WHERE tally::text <> due::text
+"""
+CHECKS = (TOTALS, CARRIED, ACCOUNTS, DAYS, RUNS, OTHERS, TALLY)
 
 
 # Only when all is paid: a verification takes a while, and payouts should not wait for it.

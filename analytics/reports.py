@@ -38,7 +38,7 @@ IN_MINUS_AT = """
     WHERE (at_end.balance_cents, everybody.worker_id) > (coalesce(%s, -9e18::bigint), %s)
     ORDER BY at_end.balance_cents, everybody.worker_id LIMIT %s
 """
-NEWLY = "SELECT count(*) FROM report_balances WHERE balance_cents < 0 AND carried_cents >= 0"
+NEWLY = "SELECT newly_count FROM report_tally"
 # Each day with its dearest task: one step down an index a day.  The days asked for, as many before
 # them if that is within ten years, and those around the open one.
 DASHBOARD = """

@@ -31,6 +31,7 @@ COLUMNS = {
     "report_balances": "worker_id balance_cents carried_cents",
     "report_prices": "task_id fee_cents reward_cents seed priced_at",
     "report_days": "day state fees_cents rewards_cents paid_cents workers_in_minus",
+    "report_tally": "due_count due_cents minus_count minus_cents newly_count",
     "report_rewards": "day amount_cents posted_at task_id",
     "report_dead_letters": "id stream entry_id event error deliveries at",
 }

@@ -61,6 +61,7 @@ HARM = pytest.mark.parametrize(
         ),
         ("UPDATE payout_run SET paid_cents = 1 WHERE %s <> ''", "payout run of 2026-03-02"),
         ("UPDATE payout_run SET told_count = 0 WHERE %s <> ''", "payout run of 2026-03-02"),
+        ("UPDATE tally SET newly_count = newly_count + 1 WHERE %s <> ''", "tally (t,"),
     ],
 )
 

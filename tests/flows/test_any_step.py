@@ -210,6 +210,10 @@ class Company(RuleBasedStateMachine):
         assert PRIMARIES["accounting"].rows(WRONG_BALANCES) == []
 
     @invariant()
+    def the_tally_is_what_a_recount_gives(self) -> None:
+        assert PRIMARIES["accounting"].rows(verify.TALLY) == []
+
+    @invariant()
     def every_key_is_there_once(self) -> None:
         assert PRIMARIES["accounting"].rows(TWICE) == []
 

@@ -1,0 +1,116 @@
+"""What the whole company's figures are just now: one row, so that no page sums a row a person."""
+
+# due: balances above zero.  newly: below zero, and not when the last day closed.
+TALLY = """
+CREATE TABLE tally (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    fees_cents bigint NOT NULL,
+    rewards_cents bigint NOT NULL,
+    due_count bigint NOT NULL,
+    due_cents bigint NOT NULL,
+    minus_count bigint NOT NULL,
+    minus_cents bigint NOT NULL,
+    newly_count bigint NOT NULL
+);
+
+CREATE VIEW tally_recount AS
+    SELECT true AS one, today.*, people.* FROM (
+        SELECT coalesce(sum(fees_cents), 0)::bigint AS fees_cents,
+               coalesce(sum(rewards_cents), 0)::bigint AS rewards_cents
+        FROM total WHERE day = (SELECT day FROM business_day WHERE state = 'open')
+    ) AS today CROSS JOIN (
+        SELECT count(*) FILTER (WHERE balance_cents > 0) AS due_count,
+               coalesce(sum(greatest(balance_cents, 0)), 0)::bigint AS due_cents,
+               count(*) FILTER (WHERE balance_cents < 0) AS minus_count,
+               coalesce(sum(least(balance_cents, 0)), 0)::bigint AS minus_cents,
+               count(*) FILTER (WHERE balance_cents < 0 AND carried_cents >= 0) AS newly_count
+        FROM report_balances
+    ) AS people;
+"""
+
+# moved: by how much each one's balance has changed.  passed: how much of it went from the totals of
+# a day into what was carried.  Whoever changes totals does so alone, to the end of its transaction:
+# what is read here is the state after this change and before the next.
+ADD = """
+CREATE FUNCTION tally_add(ids uuid[], moved bigint[], passed bigint[], fees bigint, rewards bigint)
+RETURNS void LANGUAGE sql AS $$
+    SELECT pg_advisory_xact_lock(hashtext('totals'));
+    UPDATE tally SET
+        fees_cents = fees_cents + fees, rewards_cents = rewards_cents + rewards,
+        due_count = tally.due_count + change.due_count,
+        due_cents = tally.due_cents + change.due_cents,
+        minus_count = tally.minus_count + change.minus_count,
+        minus_cents = tally.minus_cents + change.minus_cents,
+        newly_count = tally.newly_count + change.newly_count
+    FROM (
+        SELECT sum((after > 0)::int - (before > 0)::int) AS due_count,
+               sum(greatest(after, 0) - greatest(before, 0)) AS due_cents,
+               sum((after < 0)::int - (before < 0)::int) AS minus_count,
+               sum(least(after, 0) - least(before, 0)) AS minus_cents,
+               sum((after < 0 AND carried >= 0)::int
+                   - (before < 0 AND carried - passed >= 0)::int) AS newly_count
+        FROM (
+            SELECT balance AS after, balance - moved AS before, carried_cents AS carried, passed
+            FROM unnest(ids, moved, passed) AS changed (id, moved, passed) JOIN account USING (id)
+            CROSS JOIN LATERAL (
+                SELECT account.carried_cents + coalesce(sum(
+                           rewards_cents - fees_cents - payouts_cents), 0) AS balance
+                FROM total WHERE worker_id = account.id AND carried_cents IS NULL
+            ) AS present
+        ) AS worker
+    ) AS change;
+$$;
+"""
+
+CHANGES = """
+CREATE FUNCTION tally_totals() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('
+        SELECT tally_add(array_agg(worker_id), array_agg(moved), array_agg(passed),
+                         sum(fees)::bigint, sum(rewards)::bigint)
+        FROM (
+            SELECT worker_id, sum(sign * cents)::bigint AS moved,
+                   coalesce(sum(sign * cents) FILTER (WHERE carried_cents IS NOT NULL), 0)::bigint
+                       AS passed,
+                   sum(sign * fees_cents) AS fees, sum(sign * rewards_cents) AS rewards
+            FROM (%%s) AS row
+            CROSS JOIN LATERAL (SELECT rewards_cents - fees_cents - payouts_cents) AS _ (cents)
+            GROUP BY worker_id
+        ) AS worker HAVING count(*) > 0', CASE TG_OP
+            WHEN 'INSERT' THEN 'SELECT 1 AS sign, * FROM added'
+            ELSE 'SELECT 1 AS sign, * FROM added UNION ALL SELECT -1, * FROM removed' END);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER tally_inserted AFTER INSERT ON total REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION tally_totals();
+CREATE TRIGGER tally_updated AFTER UPDATE ON total
+    REFERENCING NEW TABLE AS added OLD TABLE AS removed
+    FOR EACH STATEMENT EXECUTE FUNCTION tally_totals();
+
+CREATE FUNCTION tally_begin() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE tally SET fees_cents = 0, rewards_cents = 0;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER tally_begun AFTER INSERT ON business_day
+    FOR EACH ROW EXECUTE FUNCTION tally_begin();
+
+INSERT INTO tally TABLE tally_recount;
+"""
+
+REPORTS = """
+CREATE OR REPLACE VIEW report_days AS
+    SELECT day, business_day.state, fees_cents, rewards_cents, paid_cents, workers_in_minus
+    FROM business_day JOIN payout_run USING (day) WHERE business_day.state <> 'open'
+    UNION ALL
+    SELECT day, state, tally.fees_cents, tally.rewards_cents, 0, minus_count
+    FROM business_day CROSS JOIN tally WHERE state = 'open';
+
+CREATE VIEW report_tally AS
+    SELECT due_count, due_cents, minus_count, minus_cents, newly_count FROM tally;
+"""
+
+
+def up(migrator, db):
+    for statement in (TALLY, ADD, CHANGES, REPORTS):
+        db.execute_sql(statement)
