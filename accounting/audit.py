@@ -12,8 +12,9 @@ from accounting.models import primary
 from accounting.prices import parts
 from common import bus_status, stream
 from common.config import Config
-from common.db import Server, Store, apart, deadline
+from common.db import Server, deadline
 from common.service import services
+from common.store import Store, apart
 
 PART = 5000
 PATIENCE_S = 1800

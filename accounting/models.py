@@ -5,8 +5,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from common.config import Config
-from common.db import Store
 from common.outbox import Outbox
+from common.store import Store
 
 store = Store("accounting")
 primary, replica = store.primary, store.replica

@@ -11,10 +11,11 @@ from flask import Blueprint, Response, current_app, request
 
 from analytics.sources import OWNERS, sources
 from common import bus_status, stream
-from common.db import Reading, Row
+from common.db import Row
 from common.errors import Away
 from common.say import say
 from common.service import services
+from common.store import Reading
 from common.web import paging, reading, require, respond
 
 bp = Blueprint("events", __name__)

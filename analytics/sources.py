@@ -1,7 +1,7 @@
 """Whom analytics reads: the `report_*` views of the owning services, and nothing else."""
 
 from common.config import Config
-from common.db import Store, apart
+from common.store import Store, apart
 
 OWNERS = ("accounting", "tracker", "gateway", "mailer")
 

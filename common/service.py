@@ -19,11 +19,12 @@ import click
 from common import config, figures, log, startup, stream
 from common import deadline as deadlines
 from common.consume import Consumer
-from common.db import Store, deadline
+from common.db import deadline
 from common.loop import Stop
 from common.migrate import migrate
 from common.relay import Relay
 from common.retention import Kept, Sweeper
+from common.store import Store
 
 # A batch beside a long reassignment may have to wait for it.
 CONSUMER_S = 30

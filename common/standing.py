@@ -8,8 +8,9 @@ from redis import RedisError
 
 from common import bus_status, relay, stream
 from common.config import Config
-from common.db import LOST, Row, Server, Store, look
+from common.db import LOST, Row, Server
 from common.figures import Gauge
+from common.store import Store, look
 
 log = logging.getLogger("figures")
 

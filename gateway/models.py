@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from common.db import Row, Server, Store
+from common.db import Row, Server
 from common.outbox import Outbox
+from common.store import Store
 
 store = Store("gateway")
 primary, replica = store.primary, store.replica

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from common.db import Row, Server, Store
+from common.db import Row, Server
 from common.outbox import Outbox
+from common.store import Store
 
 store = Store("mailer")
 primary = store.primary

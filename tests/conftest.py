@@ -12,12 +12,13 @@ from uuid import UUID, uuid4
 import pytest
 
 from common import config, stream
-from common.db import Server, look
+from common.db import Server
 from common.events import UserAdded
 from common.identity import HEADER, Identity, Signer
 from common.outbox import Outbox
 from common.service import Service, load, services
 from common.stack.servers import Servers
+from common.store import look
 from common.web import LSN_HEADER
 from common.web.csrf import FIELD, token_for
 

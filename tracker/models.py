@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from common.db import Row, Store
+from common.db import Row
 from common.errors import Conflict
 from common.outbox import Outbox
+from common.store import Store
 from tracker import domain
 
 store = Store("tracker")

@@ -2,7 +2,8 @@
 
 import time
 
-from common.db import LOST, Store, look
+from common.db import LOST
+from common.store import Store, look
 
 BEHIND_S = 2.0
 REST_MAX_S = 1.0

@@ -12,9 +12,10 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from common import clock, identity
 from common import log as logs
 from common.config import Config
-from common.db import LOST, Reading, Row, Server, Store, look, may_have_changed
+from common.db import LOST, Row, Server, may_have_changed
 from common.errors import Away, Forbidden, Invalid, NotFound, Refused
 from common.say import say
+from common.store import Reading, Store, look
 from common.web import csrf, flash, health, language, respond, wording
 
 log = logging.getLogger("web")

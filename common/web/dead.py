@@ -6,9 +6,9 @@ from flask import Blueprint, Response, g, request
 
 from common import dead
 from common.consume import Handlers
-from common.db import Store
 from common.errors import Invalid
 from common.say import say
+from common.store import Store
 from common.web import require, respond
 
 REASON_MAX = 500

@@ -4,7 +4,8 @@ import redis
 from flask import Flask, Response, current_app
 
 from common import startup, stream
-from common.db import LOST, Server, Store, look
+from common.db import LOST, Server
+from common.store import Store, look
 from common.web import measured, respond
 
 

@@ -12,9 +12,10 @@ from peewee import OperationalError
 
 from common import chance
 from common.config import Config
-from common.db import Server, Store, deadline
+from common.db import Server, deadline
 from common.errors import Away
 from common.service import services
+from common.store import Store
 
 NOWHERE = "postgresql://nobody:x@127.0.0.1:1/nothing"
 
@@ -25,14 +26,6 @@ def store(settings: Config, clean: None) -> Iterator[Store]:
     made.open(settings.database_url("tracker"), settings.replica_url("tracker"))
     yield made
     made.close()
-
-
-def paused(settings: Config, is_paused: bool) -> None:
-    verb = "pause" if is_paused else "resume"
-    standby = Server(None)
-    standby.open(settings.replica_url("tracker"))
-    standby.execute_sql(f"SELECT pg_wal_replay_{verb}()")
-    standby.close_quietly()
 
 
 def test_the_replica_is_read_once_it_shows_what_was_written(store: Store) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from bench.stack import free_port
 from common.config import Config
-from common.db import Server, look
+from common.db import Server
+from common.store import look
 from tests.common.test_sentinel import listens, until
 from tests.common.wire import Wire, eventually, fact, running
 

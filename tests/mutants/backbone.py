@@ -177,14 +177,14 @@ DATABASE = [
     ),
     Mutant(
         "the replica is read whatever it shows",
-        "common/db.py",
+        "common/store.py",
         "            if caught_up:\n                return behind\n",
         "            return behind\n",
         "common/test_db.py::test_a_replica_behind_ones_own_write_makes_way_for_the_primary",
     ),
     Mutant(
         "a lost standby is not replaced by the primary",
-        "common/db.py",
+        "common/store.py",
         "            return look(self.primary)[0]\n",
         "            return look(self.replica)[0]\n",
         "common/test_db.py::test_without_a_replica_the_primary_is_read",

@@ -8,9 +8,9 @@ import pytest
 
 from bench.figures import timed
 from common.config import Config
-from common.db import Store
 from common.stack.postgres import Postgres
 from common.stack.state import State
+from common.store import Store
 from tests.conftest import Cast
 from tests.tracker.conftest import asked, many, run_row
 from tracker import jobs, pace
