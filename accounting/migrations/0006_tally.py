@@ -28,55 +28,46 @@ CREATE VIEW tally_recount AS
     ) AS people;
 """
 
-# moved: by how much each one's balance has changed.  passed: how much of it went from the totals of
-# a day into what was carried.  Whoever changes totals does so alone, to the end of its transaction:
-# what is read here is the state after this change and before the next.
-ADD = """
-CREATE FUNCTION tally_add(ids uuid[], moved bigint[], passed bigint[], fees bigint, rewards bigint)
-RETURNS void LANGUAGE sql AS $$
-    SELECT pg_advisory_xact_lock(hashtext('totals'));
-    UPDATE tally SET
-        fees_cents = fees_cents + fees, rewards_cents = rewards_cents + rewards,
-        due_count = tally.due_count + change.due_count,
-        due_cents = tally.due_cents + change.due_cents,
-        minus_count = tally.minus_count + change.minus_count,
-        minus_cents = tally.minus_cents + change.minus_cents,
-        newly_count = tally.newly_count + change.newly_count
-    FROM (
-        SELECT sum((after > 0)::int - (before > 0)::int) AS due_count,
-               sum(greatest(after, 0) - greatest(before, 0)) AS due_cents,
-               sum((after < 0)::int - (before < 0)::int) AS minus_count,
-               sum(least(after, 0) - least(before, 0)) AS minus_cents,
-               sum((after < 0 AND carried >= 0)::int
-                   - (before < 0 AND carried - passed >= 0)::int) AS newly_count
-        FROM (
-            SELECT balance AS after, balance - moved AS before, carried_cents AS carried, passed
-            FROM unnest(ids, moved, passed) AS changed (id, moved, passed) JOIN account USING (id)
-            CROSS JOIN LATERAL (
-                SELECT account.carried_cents + coalesce(sum(
-                           rewards_cents - fees_cents - payouts_cents), 0) AS balance
-                FROM total WHERE worker_id = account.id AND carried_cents IS NULL
-            ) AS present
-        ) AS worker
-    ) AS change;
-$$;
-"""
-
+# moved: by how much a balance has changed.  passed: how much of it went from the totals of a day
+# into what was carried.  Whoever changes totals does so alone, to the end of its transaction: what
+# is read here is the state after this change and before the next.  Planned each time: for one
+# person and for everybody this is done best in different ways.
 CHANGES = """
 CREATE FUNCTION tally_totals() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('totals'));
     EXECUTE format('
-        SELECT tally_add(array_agg(worker_id), array_agg(moved), array_agg(passed),
-                         sum(fees)::bigint, sum(rewards)::bigint)
-        FROM (
-            SELECT worker_id, sum(sign * cents)::bigint AS moved,
-                   coalesce(sum(sign * cents) FILTER (WHERE carried_cents IS NOT NULL), 0)::bigint
+        WITH change AS (
+            SELECT worker_id, sum(sign * cents) AS moved,
+                   coalesce(sum(sign * cents) FILTER (WHERE carried_cents IS NOT NULL), 0)
                        AS passed,
                    sum(sign * fees_cents) AS fees, sum(sign * rewards_cents) AS rewards
             FROM (%%s) AS row
             CROSS JOIN LATERAL (SELECT rewards_cents - fees_cents - payouts_cents) AS _ (cents)
             GROUP BY worker_id
-        ) AS worker HAVING count(*) > 0', CASE TG_OP
+        ), worker AS (
+            SELECT fees, rewards, moved, passed, account.carried_cents AS carried,
+                   account.carried_cents + coalesce(sum(
+                       total.rewards_cents - total.fees_cents - total.payouts_cents), 0) AS after
+            FROM change JOIN account ON account.id = change.worker_id
+            LEFT JOIN total ON total.worker_id = change.worker_id AND total.carried_cents IS NULL
+            GROUP BY account.id, fees, rewards, moved, passed
+        ), news AS (
+            SELECT sum(fees) AS fees, sum(rewards) AS rewards,
+                   sum((after > 0)::int - (before > 0)::int) AS due,
+                   sum(greatest(after, 0) - greatest(before, 0)) AS due_cents,
+                   sum((after < 0)::int - (before < 0)::int) AS minus,
+                   sum(least(after, 0) - least(before, 0)) AS minus_cents,
+                   sum((after < 0 AND carried >= 0)::int
+                       - (before < 0 AND carried - passed >= 0)::int) AS newly
+            FROM worker CROSS JOIN LATERAL (SELECT after - moved) AS _ (before) HAVING count(*) > 0
+        )
+        UPDATE tally SET
+            fees_cents = fees_cents + fees, rewards_cents = rewards_cents + rewards,
+            due_count = due_count + due, due_cents = tally.due_cents + news.due_cents,
+            minus_count = minus_count + minus, minus_cents = tally.minus_cents + news.minus_cents,
+            newly_count = newly_count + newly
+        FROM news', CASE TG_OP
             WHEN 'INSERT' THEN 'SELECT 1 AS sign, * FROM added'
             ELSE 'SELECT 1 AS sign, * FROM added UNION ALL SELECT -1, * FROM removed' END);
     RETURN NULL;
@@ -112,5 +103,5 @@ CREATE VIEW report_tally AS
 
 
 def up(migrator, db):
-    for statement in (TALLY, ADD, CHANGES, REPORTS):
+    for statement in (TALLY, CHANGES, REPORTS):
         db.execute_sql(statement)
