@@ -16,6 +16,13 @@ LEDGER = [
         ),
     ),
     Mutant(
+        "the tally counts who is due again at every posting",
+        "accounting/migrations/0006_tally.py",
+        "sum((after > 0)::int - (before > 0)::int) AS due,",
+        "sum((after > 0)::int) AS due,",
+        "flows/test_any_step.py::test_any_steps_in_any_order_keep_the_books",
+    ),
+    Mutant(
         "a reward has no unique key",
         "accounting/migrations/0001_ledger.py",
         "CREATE UNIQUE INDEX transfer_completion_reward ON transfer (task_id)",
