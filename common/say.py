@@ -1,6 +1,10 @@
 """Sentences for people: written in English where they arise, shown in the reader's language."""
 
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
+
+from common.money import NO_BREAK, format_cents
 
 
 class Sentence(str):
@@ -9,6 +13,38 @@ class Sentence(str):
     template: str
     plural: str
     values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Money:
+    """An amount in a sentence: `123.00 EUR`."""
+
+    cents: int
+    currency: str
+
+    def __str__(self) -> str:
+        return format_cents(self.cents, self.currency).replace(NO_BREAK, " ")
+
+
+@dataclass(frozen=True)
+class Day:
+    """A day in a sentence: `Friday 20 November`."""
+
+    date: date
+
+    def __str__(self) -> str:
+        return f"{self.date:%A} {self.date.day} {self.date:%B}"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A time in a sentence: `Friday 20 November, 09:30 UTC`."""
+
+    at: datetime
+
+    def __str__(self) -> str:
+        utc = self.at.astimezone(UTC)
+        return f"{Day(utc)}, {utc:%H:%M} UTC"
 
 
 def say(template: str, /, **values: Any) -> Sentence:

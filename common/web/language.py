@@ -4,7 +4,7 @@ The gateway writes what a person chose by hand into `Accept-Language`, so that t
 decides, here and in every service.
 """
 
-from datetime import date
+from datetime import UTC, date
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -14,11 +14,11 @@ from babel import Locale, negotiate_locale
 from babel.dates import format_date
 from babel.lists import format_list
 from babel.numbers import format_decimal
-from flask import Flask, has_request_context, request
+from flask import Flask, has_app_context, has_request_context, request
 from flask_babel import Babel, get_locale, gettext, ngettext
 
 from common.money import MINUS, NO_BREAK
-from common.say import Sentence
+from common.say import Day, Moment, Money, Sentence
 
 LANGUAGES = {"en": "English", "ru": "Русский"}
 TRANSLATIONS = Path(__file__).parent.parent / "translations"
@@ -28,27 +28,36 @@ def install(app: Flask) -> None:
     """Templates have `_`, `ngettext` and `{% trans %}`, and the filters of this module."""
     Babel(app, default_translation_directories=str(TRANSLATIONS), locale_selector=preferred)
     app.jinja_env.finalize = shown
-    app.jinja_env.filters.update(number=number, word=translated)
+    app.jinja_env.filters.update(number=number, word=translated, spelled=spelled)
     app.jinja_env.globals.update(languages=LANGUAGES, language=language)
 
 
+def asked() -> str | None:
+    """The language that the browser would rather have; None if it wants none of ours, or there is
+    no browser.
+    """
+    if not has_request_context():
+        return None
+    return negotiate_locale(request.accept_languages.values(), LANGUAGES, sep="-")
+
+
 def preferred() -> str:
-    return negotiate_locale(request.accept_languages.values(), LANGUAGES, sep="-") or "en"
+    return asked() or "en"
 
 
 def language() -> str:
-    """`en` or `ru`: the language of the page being made."""
-    return str(get_locale()) if has_request_context() else "en"
+    """`en` or `ru`: the language of the page or the letter being made."""
+    return str(get_locale()) if has_app_context() else "en"
 
 
 def shown(value: Any) -> Any:
     """A page shows every sentence in its language, wherever it comes from."""
-    return translated(value) if isinstance(value, Sentence) else value
+    return spelled(value) if isinstance(value, Sentence | Money) else value
 
 
 def translated(text: str) -> str:
     """A sentence, or a word that stands in data, in the reader's language."""
-    if not text or not has_request_context():
+    if not text or not has_app_context():
         return text
     if not isinstance(text, Sentence):
         return gettext(text)
@@ -61,6 +70,15 @@ def translated(text: str) -> str:
 def spelled(value: Any) -> Any:
     """A value of a sentence."""
     match value:
+        case Money() if language() == "en":  # for a no-break space a subject would be encoded
+            return str(value)
+        case Money():
+            return cents(value.cents, value.currency)
+        case Day():
+            return spelled_day(value.date, gettext("EEEE d MMMM"), language())
+        case Moment():
+            utc = value.at.astimezone(UTC)
+            return f"{spelled(Day(utc.date()))}, {utc:%H:%M} UTC"
         case int():
             return number(value)
         case Sentence():
