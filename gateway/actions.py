@@ -6,7 +6,7 @@ from uuid import UUID
 
 from common.db import Row
 from common.errors import Invalid, NotFound
-from common.events import UserAdded, UserChanged
+from common.events import LanguageChosen, UserAdded, UserChanged
 from common.roles import DEALT_TO
 from common.say import say
 from gateway import domain, invitations, limits, passwords, sessions, trail
@@ -22,6 +22,11 @@ ADD = f"""
 CHANGE = f"""
     UPDATE person SET name = %s, role = %s, is_active = %s, version = version + 1
     WHERE id = %s RETURNING {STATE}
+"""
+KEEP_LANGUAGE = """
+    UPDATE person SET language = %s, language_version = language_version + 1
+    WHERE id = %s AND language IS DISTINCT FROM %s AND (%s OR language IS NULL)
+    RETURNING language_version
 """
 COMPANY = """
     SELECT count(*) FILTER (WHERE role = ANY(%s)) AS dealt_to,
@@ -43,9 +48,11 @@ def state(person: Row) -> dict[str, Any]:
     return facts | {"user_id": person["id"], "user_version": person["version"]}
 
 
-def add_user(new: NewUser, *, now: datetime, by: UUID | None = None) -> Row:
+def add_user(
+    new: NewUser, *, now: datetime, by: UUID | None = None, language: str | None = None
+) -> Row:
     """The person has access, and every service will know; without a password they are invited to
-    choose one.  Raises Invalid for a taken address.
+    choose one, in that `language` of whoever invites them.  Raises Invalid for a taken address.
     """
     password_hash = passwords.digest(new.password) if new.password else None
     with primary.atomic():
@@ -54,6 +61,8 @@ def add_user(new: NewUser, *, now: datetime, by: UUID | None = None) -> Row:
             raise Invalid({"email": say("Somebody has this e-mail address already.")})
         outbox.add(UserAdded(**state(person)))
         trail.note("user.added", f"{new.email}, {new.role}", by=by)
+        if language:
+            say_language(person["id"], language, 0)
         if not password_hash:
             invitations.issue(person["id"], "invitation", now=now)
     return shown(person)
@@ -95,6 +104,26 @@ def company() -> dict[str, int]:
     return counts
 
 
+def choose_language(user_id: UUID, language: str | None) -> None:
+    """The person reads this language, as the mailer will know; None: as their browser asks when
+    they sign in next.
+    """
+    with primary.atomic():
+        keep_language(user_id, language, is_chosen=True)
+
+
+def keep_language(user_id: UUID, language: str | None, *, is_chosen: bool) -> None:
+    """The person reads this language, unless it was not chosen and another is kept already."""
+    version = primary.value(KEEP_LANGUAGE, language, user_id, language, is_chosen)
+    if version and language:
+        say_language(user_id, language, version)
+
+
+def say_language(user_id: UUID, language: str, version: int) -> None:
+    event = LanguageChosen(user_id=user_id, language=language, language_version=version)
+    outbox.add(event)
+
+
 def sign_in(
     email: str,
     password: str,
@@ -103,11 +132,12 @@ def sign_in(
     instead_of: str,
     address: str,
     user_agent: str,
+    language: str | None = None,
     now: datetime,
 ) -> tuple[Row, str] | None:
     """The person and the token of their new session, which replaces the one of the token
-    `instead_of`; None if these words open nothing, whatever the reason, in the same time.  Raises
-    TooMany.
+    `instead_of`; None if these words open nothing, whatever the reason, in the same time.  The
+    browser's `language` is theirs until they choose one.  Raises TooMany.
     """
     limit.take("sign-in", email, address, now=now)
     person = primary.row(KNOWN.format("lower(email) = lower(%s)"), email.replace("\x00", ""))
@@ -115,6 +145,7 @@ def sign_in(
         trail.note("session.refused", trail.address_of(email), by=None)
         return None
     with primary.atomic():
+        keep_language(person["id"], language, is_chosen=False)
         sessions.end(instead_of)
         device = domain.device(user_agent)
         token = sessions.start(person, address=address, device=device, now=now)

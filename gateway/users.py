@@ -1,5 +1,6 @@
 """The people of the company, for admins."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from common.db import Row, Server
 from common.roles import ROLES
 from common.say import say, word
 from common.web import forms as keyed
-from common.web import found, look_up, paging, reading, require, respond
+from common.web import found, language, look_up, paging, reading, require, respond
 from gateway import actions, forms, passwords
 from gateway.models import USER, primary, store, user
 from gateway.outside import gateway
@@ -85,7 +86,8 @@ def add() -> Response:
     new = forms.new_user(request.form)
     if new.role != "worker":
         confirm_first("/users")
-    made, is_new = keyed.once(primary, lambda: actions.add_user(new, now=clock.now(), by=g.user.id))
+    make = partial(actions.add_user, new, now=clock.now(), by=g.user.id, language=language.asked())
+    made, is_new = keyed.once(primary, make)
     where = f"/users/{made['id']}"
     return respond.done(
         where, made, message=say("%(name)s was added.", name=made["name"]), created=is_new

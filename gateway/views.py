@@ -10,8 +10,7 @@ from msgspec import json as msgjson
 from common import clock
 from common.errors import Away, Refused
 from common.say import say
-from common.web import health, respond
-from common.web.language import LANGUAGES
+from common.web import health, language, respond
 from gateway import actions, domain, outside, routes, sessions
 from gateway.models import store
 from gateway.outside import gateway, keep
@@ -51,6 +50,7 @@ def login() -> Response:
         instead_of=request.cookies.get(gateway().door.session, ""),
         address=request.remote_addr or "",
         user_agent=request.user_agent.string,
+        language=language.asked(),
         now=clock.now(),
     )
     if signed_in is None:
@@ -76,11 +76,13 @@ def logout() -> Response:
 @bp.post("/account/language")
 def choose_language() -> Response:
     """Anybody may: it is no secret, and a page of ours must have sent it.  None chosen: as the
-    browser asks.
+    browser asks.  Whoever is signed in is written to in it, too.
     """
     chosen, asked = request.form.get("language", ""), request.form.get("next", "")
-    if chosen and chosen not in LANGUAGES:
+    if chosen and chosen not in language.LANGUAGES:
         raise Refused("There is no such language here.")
+    if g.user:
+        actions.choose_language(g.user.id, chosen or None)
     answer = respond.done(asked if routes.is_local(asked) else "/", {"language": chosen})
     keep(answer, gateway().door.language, chosen, LANGUAGE_LIFE_S if chosen else 0)
     return answer

@@ -2,13 +2,14 @@
 
 from common.events.accounting import PayoutMade, TasksPriced
 from common.events.base import Envelope, Event, Unreadable
-from common.events.gateway import LinkIssued, UserAdded, UserChanged
+from common.events.gateway import LanguageChosen, LinkIssued, UserAdded, UserChanged
 from common.events.mailer import LetterSettled
 from common.events.tracker import TaskAdded, TaskCompleted, TasksDealt, TaskWithdrawn
 
 __all__ = [
     "Envelope",
     "Event",
+    "LanguageChosen",
     "LetterSettled",
     "LinkIssued",
     "PayoutMade",
