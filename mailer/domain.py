@@ -1,10 +1,9 @@
-"""What a letter says on its envelope, and how long one tries: rules without a mail server."""
+"""What may stand on an envelope, and how long one tries: rules without a mail server."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from common.events import LinkIssued, PayoutMade
-from common.money import NO_BREAK, format_cents
 
 GIVE_UP_AFTER = timedelta(days=2)
 BACKOFF_MAX_S = 3600.0
@@ -13,32 +12,9 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\]+@[^\s@<>()\[\],;:\"\\]+")
 
 
-def money(cents: int, currency: str) -> str:
-    """An amount as mail shows it, where a no-break space would need an encoding of its own."""
-    return format_cents(cents, currency).replace(NO_BREAK, " ")
-
-
-def moment(at: datetime) -> str:
-    """`Monday 9 November 2026, 09:30 UTC`."""
-    utc = at.astimezone(UTC)
-    return f"{utc:%A} {utc.day} {utc:%B %Y, %H:%M} UTC"
-
-
 def one_line(text: str) -> str:
     """The text with every control character, CR and LF above all, made a space."""
     return CONTROL.sub(" ", text).strip()
-
-
-def subject(paid: PayoutMade) -> str:
-    """`You were paid 123.00 EUR for Friday 20 November`."""
-    day = f"{paid.day:%A} {paid.day.day} {paid.day:%B}"
-    return one_line(f"You were paid {money(paid.amount_cents, paid.currency)} for {day}")
-
-
-LINK_SUBJECTS = {
-    "invitation": "You are invited to Task Exchange",
-    "reset": "Choose a new password for Task Exchange",
-}
 
 
 def has_expired(about: PayoutMade | LinkIssued, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""What the mailer does when it hears of people, payouts and links."""
+"""What the mailer does when it hears of people, their languages, payouts and links."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -7,8 +7,8 @@ import msgspec
 
 from common import clock
 from common.consume import Handlers
-from common.events import Event, LinkIssued, PayoutMade, UserAdded, UserChanged
-from mailer import domain
+from common.events import LanguageChosen, LinkIssued, PayoutMade, UserAdded, UserChanged
+from mailer import domain, wording
 from mailer.models import primary
 
 # A payout and its person's address, handled by two consumers at once, would not see each other:
@@ -22,6 +22,13 @@ LEARN = """
     ON CONFLICT (person_id) DO UPDATE SET
         email = excluded.email, name = excluded.name, version = excluded.version
     WHERE address.version < excluded.version
+"""
+LEARN_LANGUAGES = """
+    INSERT INTO reader (person_id, language, version)
+    SELECT DISTINCT ON (id) * FROM unnest(%s::uuid[], %s::text[], %s::bigint[])
+        AS news (id, language, version) ORDER BY id, version DESC
+    ON CONFLICT (person_id) DO UPDATE SET language = excluded.language, version = excluded.version
+    WHERE reader.version < excluded.version
 """
 QUEUE = """
     UPDATE letter SET state = 'queued', queued_at = %s, next_attempt_at = %s
@@ -55,24 +62,31 @@ def learn_addresses(events: Sequence[UserAdded | UserChanged]) -> None:
     primary.run(QUEUE, now, now, ids)
 
 
+def learn_languages(events: Sequence[LanguageChosen]) -> None:
+    """Each person is written to in the language they chose last."""
+    facts = [(str(e.user_id), e.language, e.language_version) for e in events]
+    primary.run(LEARN_LANGUAGES, *[list(column) for column in zip(*facts, strict=True)])
+
+
 def write_letters(events: Sequence[PayoutMade]) -> None:
     """There is one letter a payout, queued if the worker's address is known."""
-    write("payout", [(e.payout_id, e.worker_id, domain.subject(e), e) for e in events])
+    write("payout", [(e.payout_id, e.worker_id, e) for e in events])
 
 
 def write_links(events: Sequence[LinkIssued]) -> None:
     """There is one letter a link, queued if the person's address is known."""
-    write("link", [(e.link_id, e.user_id, domain.LINK_SUBJECTS[e.purpose], e) for e in events])
+    write("link", [(e.link_id, e.user_id, e) for e in events])
 
 
-def write(kind: str, facts: Sequence[tuple[UUID, UUID, str, Event]]) -> None:
-    """Letters of one kind, each with its cause, its person, its subject and what it is about."""
+def write(kind: str, facts: Sequence[tuple[UUID, UUID, PayoutMade | LinkIssued]]) -> None:
+    """Letters of one kind, each with its cause, its person and what it is about."""
     columns = [
-        [str(cause_id) for cause_id, _, _, _ in facts],
-        [str(person_id) for _, person_id, _, _ in facts],
-        [subject for _, _, subject, _ in facts],
-        [msgspec.json.encode(event).decode() for _, _, _, event in facts],
-        [event.trace for _, _, _, event in facts],
+        [str(cause_id) for cause_id, _, _ in facts],
+        [str(person_id) for _, person_id, _ in facts],
+        # What the mailer says is made of the payload; the release before looks here.
+        [domain.one_line(wording.subject(about)) for _, _, about in facts],
+        [msgspec.json.encode(about).decode() for _, _, about in facts],
+        [about.trace for _, _, about in facts],
     ]
     primary.value(ONE_AT_A_TIME)
     primary.run(WRITE, kind, *columns, clock.now())
@@ -81,6 +95,7 @@ def write(kind: str, facts: Sequence[tuple[UUID, UUID, str, Event]]) -> None:
 HANDLERS: Handlers = {
     UserAdded: learn_addresses,
     UserChanged: learn_addresses,
+    LanguageChosen: learn_languages,
     PayoutMade: write_letters,
     LinkIssued: write_links,
 }

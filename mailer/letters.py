@@ -11,7 +11,7 @@ from common.db import Row
 from common.errors import Conflict, NotFound
 from common.events import LetterSettled, LinkIssued, PayoutMade
 from common.say import word
-from mailer import domain, models
+from mailer import domain, models, wording
 from mailer.models import outbox, primary
 
 KINDS: dict[str, type[PayoutMade | LinkIssued]] = {"payout": PayoutMade, "link": LinkIssued}
@@ -25,10 +25,10 @@ class Letter(msgspec.Struct, frozen=True):
     id: UUID
     kind: Literal["payout", "link"]
     cause_id: UUID
-    subject: str
     about: PayoutMade | LinkIssued
     email: str
     name: str
+    language: str
     attempts: int
     queued_at: datetime
     leased_until: datetime
@@ -42,10 +42,12 @@ class Letter(msgspec.Struct, frozen=True):
 LEASE_DUE = """
     UPDATE letter SET state = 'sending', next_attempt_at = %s
     FROM (SELECT id FROM letter WHERE state IN ('queued', 'sending') AND next_attempt_at <= %s
-          ORDER BY next_attempt_at, id LIMIT %s FOR UPDATE SKIP LOCKED) AS due, address
+          ORDER BY next_attempt_at, id LIMIT %s FOR UPDATE SKIP LOCKED) AS due,
+         address LEFT JOIN reader USING (person_id)
     WHERE letter.id = due.id AND address.person_id = letter.person_id
-    RETURNING letter.id, kind, cause_id, subject, payload::text AS about, email, name, attempts,
-              queued_at, next_attempt_at AS leased_until, trace
+    RETURNING letter.id, kind, cause_id, payload::text AS about, email, name,
+              coalesce(language, 'en') AS language, attempts, queued_at,
+              next_attempt_at AS leased_until, trace
 """
 SETTLE = """
     UPDATE letter SET state = %s, attempts = attempts + 1, error = %s, settled_at = %s
@@ -135,4 +137,10 @@ def letter_of(letter_id: UUID) -> Row:
     row = models.letter(primary, letter_id)
     if row is None:
         raise NotFound("There is no such letter.")
-    return row
+    return shown(row)
+
+
+def shown(row: Row) -> Row:
+    """The letter as pages and JSON show it: its subject is in their reader's language."""
+    facts = {name: row[name] for name in ("id", "to", "state", "attempts", "error")}
+    return facts | {"subject": wording.subject(about(row))}

@@ -15,7 +15,7 @@ outbox = Outbox(primary, "mailer")
 STATES = ("unaddressed", "queued", "sending", "sent", "failed")
 
 LETTERS = """
-    SELECT letter.id, email AS "to", subject, state, attempts, error
+    SELECT letter.id, email AS "to", kind, payload::text AS about, state, attempts, error
     FROM letter LEFT JOIN address USING (person_id)
 """
 
@@ -29,7 +29,7 @@ def matching(state: str | None, before: tuple[Any, ...] | None = None) -> tuple[
 
 
 def page(db: Server, state: str | None, before: tuple[UUID] | None, limit: int) -> list[Row]:
-    """Letters, newest first, as pages and JSON show them."""
+    """Letters, newest first."""
     where, values = matching(state, before)
     return db.rows(f"{LETTERS} {where} ORDER BY letter.id DESC LIMIT %s", *values, limit)
 

@@ -1,32 +1,29 @@
 """`/mail/preview`: every letter there is, as it would look, about things that never happened."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
+from typing import Literal, cast
 from uuid import UUID
 
-from flask import Blueprint, Flask, Response, current_app
-from markupsafe import Markup
+from flask import Blueprint, Flask, Response, current_app, request
 
 from common import clock
 from common.errors import NotFound
 from common.events import LinkIssued, PayoutMade
-from common.say import say
-from common.web import require, respond
-from mailer import domain
+from common.web import language, require, respond
 from mailer.letters import Letter
 from mailer.message import Mail, message_of
 from mailer.smtp import mail_app
 
 bp = Blueprint("preview", __name__)
 
-KINDS = ("payout", "invitation", "reset")
+# Every kind of letter, and how long what it leads to is good for.
+KINDS = {"payout": timedelta.max, "invitation": timedelta(days=7), "reset": timedelta(hours=1)}
 NOBODY = UUID(int=0)
-# An image cannot run or load anything, whatever a letter has in it.
-PICTURE = Markup(
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 560 460" width="560" height="460">'
-    '<foreignObject width="560" height="460"><div xmlns="http://www.w3.org/1999/xhtml"'
-    ' style="height:460px;color-scheme:light dark;background:Canvas;color:CanvasText">'
-    "{}</div></foreignObject></svg>"
+# An image can run and load nothing, whatever a letter has in it.  As wide as the page has room.
+PICTURE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="100%" height="100%">'
+    '<foreignObject width="100%" height="100%">{}</foreignObject></svg>'
 )
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -42,12 +39,17 @@ def letter_app() -> Flask:
     return mail_app(current_app.config["EXCHANGE"])
 
 
-def sample(kind: str) -> Mail:
-    """The mail of this kind to Sam Sample."""
-    settings, now = current_app.config["EXCHANGE"], clock.now()
-    about: PayoutMade | LinkIssued
+def language_asked() -> str:
+    """The one in the address, or that of the page."""
+    asked = request.args.get("language")
+    return asked if asked in language.LANGUAGES else language.language()
+
+
+def example(kind: str, now: datetime) -> PayoutMade | LinkIssued:
+    """An event that never happened."""
+    settings = current_app.config["EXCHANGE"]
     if kind == "payout":
-        about = PayoutMade(
+        return PayoutMade(
             payout_id=NOBODY,
             payout_run_id=NOBODY,
             worker_id=NOBODY,
@@ -59,32 +61,30 @@ def sample(kind: str) -> Mail:
             currency=settings.currency,
             paid_at=now,
         )
-        subject = domain.subject(about)
-    else:
-        expires_at = now + timedelta(hours=1)
-        about = LinkIssued(link_id=NOBODY, user_id=NOBODY, purpose=kind, expires_at=expires_at)  # type: ignore[arg-type]
-        subject = domain.LINK_SUBJECTS[kind]
+    ends, purpose = now + KINDS[kind], cast(Literal["invitation", "reset"], kind)
+    return LinkIssued(link_id=NOBODY, user_id=NOBODY, purpose=purpose, expires_at=ends)
+
+
+def sample(kind: str) -> Mail:
+    """The mail of this kind to Sam Sample.  Raises NotFound."""
+    if kind not in KINDS:
+        raise NotFound("There is no such letter.")
+    now = clock.now()
     letter = Letter(
         id=NOBODY,
         kind="payout" if kind == "payout" else "link",
         cause_id=NOBODY,
-        subject=subject,
-        about=about,
+        about=example(kind, now),
         email="sam@example.com",
         name="Sam Sample",
+        language=language_asked(),
         attempts=0,
         queued_at=now,
         leased_until=now,
     )
+    settings = current_app.config["EXCHANGE"]
     with letter_app().app_context():
         return message_of(letter, settings)
-
-
-def of_kind(kind: str) -> Mail:
-    """The sample.  Raises NotFound."""
-    if kind not in KINDS:
-        raise NotFound(say("There is no such letter."))
-    return sample(kind)
 
 
 @bp.get("/mail/preview")
@@ -94,16 +94,20 @@ def index() -> Response:
         {"kind": kind, "subject": mail.subject, "text": mail.body, "html": mail.html}
         for kind, mail in mails.items()
     ]
-    return respond.page("mailer/preview.html", {"previews": facts})
+    shown = language_asked()
+    tabs = [
+        (f"/mail/preview?language={code}", name, code == shown)
+        for code, name in language.LANGUAGES.items()
+    ]
+    return respond.page("mailer/preview.html", {"previews": facts}, shown=shown, tabs=tabs)
 
 
 @bp.get("/mail/preview/<kind>.svg")
 def picture(kind: str) -> Response:
     """The HTML as an image: a page of ours may hold no styles of a letter."""
-    text = str(of_kind(kind).html)
-    body = text[text.index("<div", text.index("<body")) : text.index("</body>")]
-    padded = Markup('<div style="padding:24px;font:16px/1.5 system-ui,sans-serif">{}</div>')
-    answer = Response(PICTURE.format(padded.format(Markup(body))), mimetype="image/svg+xml")
+    text = str(sample(kind).html)
+    image = PICTURE.format(text[text.index("<html") :])
+    answer = Response(image, mimetype="image/svg+xml")
     answer.headers["Content-Security-Policy"] = POLICY
     return answer
 
@@ -112,6 +116,6 @@ def picture(kind: str) -> Response:
 def file(kind: str) -> Response:
     """The mail itself, for a mail program to open."""
     headers = {"Content-Disposition": f'attachment; filename="{kind}.eml"'}
-    mail = of_kind(kind)
+    mail = sample(kind)
     with letter_app().app_context():
         return Response(mail.as_bytes(), mimetype="message/rfc822", headers=headers)

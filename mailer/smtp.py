@@ -11,6 +11,7 @@ from flask_mail import Connection, Mail, Message
 
 from common.config import Config
 from common.errors import Misconfigured
+from common.web import language
 from mailer import domain
 
 STEP_S = 10.0
@@ -54,7 +55,7 @@ def mail_app(settings: Config) -> Flask:
     for name in ("MAIL_USERNAME", "MAIL_PASSWORD"):
         app.config[name] = settings.get(name) or None
     app.config["MAIL_PORT"] = settings.integer("MAIL_PORT", 25)
-    app.jinja_env.filters.update(money=domain.money, moment=domain.moment)
+    language.install(app)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     Mail(app)
     return app

@@ -30,7 +30,7 @@ def index() -> Response:
     state, r = asked_state(), reading(models.store)
     rows, following = paging.cut(models.page(r.db, state, paging.asked(UUID), paging.SIZE + 1))
     count = models.count(r.db, state, paging.COUNT_MAX + 1)
-    facts = {"letters": rows, "next": following}
+    facts = {"letters": [letters.shown(row) for row in rows], "next": following}
     choices = [("", say("Any")), *((each, word(each)) for each in models.STATES)]
     extra: dict[str, Any] = {"state": state, "choices": choices, "count": count}
     return respond.page("mailer/index.html", facts, **extra, **r.age)
@@ -39,7 +39,8 @@ def index() -> Response:
 @bp.get("/mail.csv")
 def table() -> Response:
     r = reading(models.store)
-    return respond.csv_stream("mail.csv", HEADER, models.every(r.db, asked_state()))
+    rows = map(letters.shown, models.every(r.db, asked_state()))
+    return respond.csv_stream("mail.csv", HEADER, rows)
 
 
 @bp.post("/mail/<uuid:letter_id>/resend")

@@ -14,8 +14,7 @@ from common.web import create_app
 from common.web.respond import STATIC
 
 ROOT = STATIC.parents[1]
-LETTERS = ("letter.html", "payout.html", "link.html")
-PAGES = [page for page in ROOT.glob("*/templates/**/*.html") if page.name not in LETTERS]
+PAGES = [page for page in ROOT.glob("*/templates/**/*.html") if page.name != "letter.html"]
 NOBODY = UUID(int=0)
 UI = '{% import "macros.html" as ui with context %}'
 INLINE = re.compile(r"<style|\sstyle=|\son[a-z]+=|javascript:|<script(?! src=)")

@@ -61,8 +61,9 @@ FILL = {
         " SELECT sha256(n::text::bytea), now() FROM generate_series(1, 2000) AS n",
     ],
     "mailer": [
-        "INSERT INTO letter (cause_id, person_id, subject, payload, state, next_attempt_at)"
-        " SELECT new_id(), new_id(), 'Paid', '{}', 'unaddressed', now()"
+        "INSERT INTO letter (kind, cause_id, person_id, subject, payload, state, next_attempt_at)"
+        " SELECT 'link', new_id(), new_id(), '', json_build_object('link_id', new_id(),"
+        " 'user_id', new_id(), 'purpose', 'reset', 'expires_at', now()), 'unaddressed', now()"
         " FROM generate_series(1, 2000)",
     ],
 }

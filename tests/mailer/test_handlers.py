@@ -2,8 +2,9 @@
 
 from uuid import uuid4
 
-from common.events import UserAdded, UserChanged
-from mailer import handlers
+from common import clock
+from common.events import LanguageChosen, UserAdded, UserChanged
+from mailer import handlers, letters
 from mailer.models import primary
 from tests.mailer.conftest import paid, payout, rows
 
@@ -17,6 +18,18 @@ def known(email: str, version: int, kind: type = UserChanged, **changes: object)
 def addresses() -> list[tuple[str, str, int]]:
     found = primary.rows("SELECT email, name, version FROM address ORDER BY email")
     return [(row["email"], row["name"], row["version"]) for row in found]
+
+
+def chosen(person, *languages: tuple[str, int]) -> None:
+    with primary.atomic():
+        handlers.learn_languages(
+            [LanguageChosen(user_id=person, language=code, language_version=n)
+             for code, n in languages]
+        )  # fmt: skip
+
+
+def readers() -> list[tuple[str, int]]:
+    return [(row["language"], row["version"]) for row in primary.rows("SELECT * FROM reader")]
 
 
 def test_a_payout_makes_one_queued_letter(cast):
@@ -81,3 +94,32 @@ def test_a_person_who_left_is_still_written_to(cast):
     paid(payout(cast.eve.id))
 
     assert rows()[0]["state"] == "queued"
+
+
+def test_the_newest_language_wins_whatever_comes_last(clean):
+    person = uuid4()
+
+    chosen(person, ("ru", 0))
+    chosen(person, ("ru", 2), ("en", 3), ("en", 1))
+    chosen(person, ("ru", 2))
+
+    assert readers() == [("en", 3)]
+
+
+def test_a_language_may_be_heard_of_before_its_person(clean):
+    late = uuid4()
+    paid(payout(late))
+
+    chosen(late, ("ru", 1))
+    known("late@example.com", 1, UserAdded, user_id=late)
+
+    [letter] = letters.lease(clock.now())
+    assert (letter.email, letter.language) == ("late@example.com", "ru")
+
+
+def test_who_chose_no_language_reads_english(cast):
+    chosen(cast.cat.id, ("ru", 1))
+    paid(payout(cast.bob.id))
+
+    [letter] = letters.lease(clock.now())
+    assert letter.language == "en"

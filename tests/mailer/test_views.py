@@ -13,6 +13,8 @@ from mailer import letters
 from mailer.models import primary
 from tests.mailer.conftest import mails, paid, payout, rows, settled
 
+RUSSIAN = {"Accept-Language": "ru"}
+
 
 def test_only_admins_see_mail(cast, client):
     for person in cast:
@@ -37,6 +39,15 @@ def test_the_list_shows_each_letter_and_how_far_it_came(cast, client, replayed):
         "attempts": 0,
         "error": None,
     }
+
+
+def test_a_subject_is_shown_in_the_language_of_who_looks(cast, client, replayed):
+    paid(payout(cast.bob.id))
+    replayed()
+
+    page = client("mailer", cast.fay).send("GET", "/mail", html=True, headers=RUSSIAN).text
+
+    assert "Вам выплачено 123,00\xa0EUR за 20 ноября (пт)" in page
 
 
 def test_the_page_says_how_old_it_is_and_has_a_filter(cast, client, replayed):
@@ -141,6 +152,33 @@ def test_every_letter_can_be_seen_before_it_is_sent(cast, client):
         assert [part.get_content_type() for part in mail.walk()][-2:] == ["text/plain", "text/html"]
     assert fay.get("/mail/preview", html=True).status_code == 200
     assert fay.get("/mail/preview/nothing.svg").status_code == 404
+    assert fay.get("/mail/preview/nothing.eml").status_code == 404
     for person in (cast.ann, cast.bob, cast.dan):
         for path in ("/mail/preview", "/mail/preview/payout.svg", "/mail/preview/payout.eml"):
             assert client("mailer", person).get(path).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("asked", "path", "language"),
+    [
+        ("en", "/mail/preview", "en"),
+        ("ru", "/mail/preview", "ru"),
+        ("en", "/mail/preview?language=ru", "ru"),
+        ("ru", "/mail/preview?language=en", "en"),
+        ("ru", "/mail/preview?language=xx", "ru"),
+    ],
+)
+def test_letters_can_be_seen_in_every_language(cast, client, asked, path, language):
+    fay, headers = client("mailer", cast.fay), {"Accept-Language": asked}
+
+    previews = fay.send("GET", path, headers=headers).json["previews"]
+    page = fay.send("GET", path, html=True, headers=headers).text
+    picture = fay.send("GET", path.replace("preview", "preview/reset.svg"), headers=headers).text
+    mail = fay.send("GET", path.replace("preview", "preview/reset.eml"), headers=headers).data
+
+    assert {"en": "Hello Sam", "ru": "Здравствуйте, Sam"}[language] in previews[0]["text"]
+    assert f'<html lang="{asked}">' in page
+    assert f'reset.svg?language={language}"' in page
+    assert f'language={language}" aria-current="page"' in page
+    assert f'lang="{language}"' in picture
+    assert message_from_bytes(mail)["Content-Language"] == language
