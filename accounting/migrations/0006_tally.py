@@ -29,20 +29,14 @@ CREATE VIEW tally_recount AS
 """
 
 # moved: by how much a balance has changed.  passed: how much of it went from the totals of a day
-# into what was carried.  Whoever changes totals does so alone, to the end of its transaction: what
-# is read here is the state after this change and before the next.  Planned each time: for one
-# person and for everybody this is done best in different ways.
-CHANGES = """
-CREATE FUNCTION tally_totals() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_advisory_xact_lock(hashtext('totals'));
-    EXECUTE format('
+# into what was carried.
+CHANGE = """
         WITH change AS (
             SELECT worker_id, sum(sign * cents) AS moved,
                    coalesce(sum(sign * cents) FILTER (WHERE carried_cents IS NOT NULL), 0)
                        AS passed,
                    sum(sign * fees_cents) AS fees, sum(sign * rewards_cents) AS rewards
-            FROM (%%s) AS row
+            FROM ({rows}) AS row
             CROSS JOIN LATERAL (SELECT rewards_cents - fees_cents - payouts_cents) AS _ (cents)
             GROUP BY worker_id
         ), worker AS (
@@ -60,23 +54,45 @@ BEGIN
                    sum(least(after, 0) - least(before, 0)) AS minus_cents,
                    sum((after < 0 AND carried >= 0)::int
                        - (before < 0 AND carried - passed >= 0)::int) AS newly
-            FROM worker CROSS JOIN LATERAL (SELECT after - moved) AS _ (before) HAVING count(*) > 0
+            FROM worker CROSS JOIN LATERAL (SELECT after - moved) AS _ (before)
         )
         UPDATE tally SET
             fees_cents = fees_cents + fees, rewards_cents = rewards_cents + rewards,
             due_count = due_count + due, due_cents = tally.due_cents + news.due_cents,
             minus_count = minus_count + minus, minus_cents = tally.minus_cents + news.minus_cents,
             newly_count = newly_count + newly
-        FROM news', CASE TG_OP
-            WHEN 'INSERT' THEN 'SELECT 1 AS sign, * FROM added'
-            ELSE 'SELECT 1 AS sign, * FROM added UNION ALL SELECT -1, * FROM removed' END);
+        FROM news
+"""
+# Whoever changes totals does so alone, to the end of its transaction: what is read here is the
+# state after this change and before the next.  Many are worth a plan of their own; for a few,
+# planning would take longer than the work.
+FUNCTION = """
+CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE many bigint;
+BEGIN
+    SELECT count(*) INTO many FROM added;
+    IF many > 0 THEN
+        PERFORM pg_advisory_xact_lock(hashtext('totals'));
+    END IF;
+    IF many > 100 THEN
+        EXECUTE $change${change}$change$;
+    ELSIF many > 0 THEN
+        {change};
+    END IF;
     RETURN NULL;
 END $$;
+"""
+ADDED = "SELECT 1 AS sign, * FROM added"
+INSERTED = FUNCTION.format(name="tally_inserted", change=CHANGE.format(rows=ADDED))
+UPDATED = FUNCTION.format(
+    name="tally_updated", change=CHANGE.format(rows=f"{ADDED} UNION ALL SELECT -1, * FROM removed")
+)
+TRIGGERS = """
 CREATE TRIGGER tally_inserted AFTER INSERT ON total REFERENCING NEW TABLE AS added
-    FOR EACH STATEMENT EXECUTE FUNCTION tally_totals();
+    FOR EACH STATEMENT EXECUTE FUNCTION tally_inserted();
 CREATE TRIGGER tally_updated AFTER UPDATE ON total
     REFERENCING NEW TABLE AS added OLD TABLE AS removed
-    FOR EACH STATEMENT EXECUTE FUNCTION tally_totals();
+    FOR EACH STATEMENT EXECUTE FUNCTION tally_updated();
 
 CREATE FUNCTION tally_begin() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -103,5 +119,5 @@ CREATE VIEW report_tally AS
 
 
 def up(migrator, db):
-    for statement in (TALLY, CHANGES, REPORTS):
+    for statement in (TALLY, INSERTED, UPDATED, TRIGGERS, REPORTS):
         db.execute_sql(statement)
