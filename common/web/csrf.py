@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from functools import lru_cache
 from typing import Any
 
 from flask import Flask, g, request
@@ -36,10 +37,15 @@ def install(app: Flask, settings: Config) -> None:
     def field() -> dict[str, Any]:
         def csrf_field() -> Markup:
             subject = g.get("csrf_subject") or (g.user.session_id if g.get("user") else "")
-            value = token_for(settings.secret_keys[0], str(subject))
-            return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, value)
+            return field_for(settings.secret_keys[0], str(subject))
 
         return {"csrf_field": csrf_field}
+
+
+@lru_cache(256)
+def field_for(secret_key: str, subject: str) -> Markup:
+    value = token_for(secret_key, subject)
+    return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, value)
 
 
 def verify(settings: Config) -> None:

@@ -14,6 +14,7 @@ from babel import Locale, negotiate_locale
 from babel.dates import format_date
 from babel.lists import format_list
 from babel.numbers import format_decimal
+from babel.support import NullTranslations, Translations
 from flask import Flask, has_app_context, has_request_context, request
 from flask_babel import Babel, get_locale, gettext, ngettext
 
@@ -27,6 +28,14 @@ TRANSLATIONS = Path(__file__).parent.parent / "translations"
 def install(app: Flask) -> None:
     """Templates have `_`, `ngettext` and `{% trans %}`, and the filters of this module."""
     Babel(app, default_translation_directories=str(TRANSLATIONS), locale_selector=preferred)
+    # Flask-Babel looks for the app, the reader and the catalogue anew at each of a page's hundreds
+    # of words.
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        lambda text: catalogue(language()).gettext(text),
+        lambda one, many, n: catalogue(language()).ngettext(one, many, n),
+        newstyle=True,
+    )
+    app.jinja_env.globals["_"] = app.jinja_env.globals["gettext"]
     app.jinja_env.finalize = shown
     app.jinja_env.filters.update(number=number, word=translated, spelled=spelled)
     app.jinja_env.globals.update(languages=LANGUAGES, language=language)
@@ -47,7 +56,13 @@ def preferred() -> str:
 
 def language() -> str:
     """`en` or `ru`: the language of the page or the letter being made."""
-    return str(get_locale()) if has_app_context() else "en"
+    return get_locale().language if has_app_context() else "en"
+
+
+@lru_cache
+def catalogue(locale: str) -> NullTranslations:
+    """What that language says for each sentence; of English, which they are in, nothing."""
+    return Translations.load(TRANSLATIONS, [locale])
 
 
 def shown(value: Any) -> Any:

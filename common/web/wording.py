@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -33,6 +33,7 @@ def static_url(name: str) -> str:
     return f"/static/{name}?v={digest}"
 
 
+@lru_cache(4096)
 def when(moment: datetime | None) -> Markup:
     """A time in UTC; the script shows it in the reader's zone."""
     if moment is None:
