@@ -74,6 +74,15 @@ CAST = Cast(
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, a file stays in one, and all of the browser's do:
+    theirs is one stack.
+    """
+    for item in items:
+        is_browser = item.path.parent.name == "browser"
+        item.add_marker(pytest.mark.xdist_group("browser" if is_browser else str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[config.Config]:
     """The configuration of real servers that live as long as the test session."""

@@ -6,6 +6,7 @@ figures from the last run of each.
 
 import ast
 import json
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -37,6 +38,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    # Where several processes share the tests, the one that gathers them gets all reports.
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
     if report.when == "call" and dict(report.user_properties).get("promise"):
         remember(report)
 
