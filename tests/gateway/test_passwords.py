@@ -1,5 +1,8 @@
 """Which passwords may be chosen."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
 import pytest
 
 from gateway import passwords
@@ -53,3 +56,13 @@ def test_what_is_beyond_the_longest_password_is_not_left_out():
 
     assert passwords.fits(passwords.digest(longest), longest)
     assert not passwords.fits(passwords.digest(longest), longest + "!")
+
+
+def test_many_at_once_leave_no_memory_behind():
+    kept = passwords.digest("a book about bees")
+    before = psutil.Process().memory_info().rss
+
+    with ThreadPoolExecutor(8) as crowd:
+        assert all(crowd.map(lambda _: passwords.fits(kept, "a book about bees"), range(80)))
+
+    assert psutil.Process().memory_info().rss - before < 40 * 2**20
