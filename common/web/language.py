@@ -16,7 +16,7 @@ from babel.lists import format_list
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 from flask import Flask, has_app_context, has_request_context, request
-from flask_babel import Babel, get_locale, gettext, ngettext
+from flask_babel import Babel, get_locale
 
 from common.money import MINUS, NO_BREAK
 from common.say import Day, Moment, Money, Sentence
@@ -28,13 +28,7 @@ TRANSLATIONS = Path(__file__).parent.parent / "translations"
 def install(app: Flask) -> None:
     """Templates have `_`, `ngettext` and `{% trans %}`, and the filters of this module."""
     Babel(app, default_translation_directories=str(TRANSLATIONS), locale_selector=preferred)
-    # Flask-Babel looks for the app, the reader and the catalogue anew at each of a page's hundreds
-    # of words.
-    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
-        lambda text: catalogue(language()).gettext(text),
-        lambda one, many, n: catalogue(language()).ngettext(one, many, n),
-        newstyle=True,
-    )
+    app.jinja_env.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     app.jinja_env.globals["_"] = app.jinja_env.globals["gettext"]
     app.jinja_env.finalize = shown
     app.jinja_env.filters.update(number=number, word=translated, spelled=spelled)
@@ -65,6 +59,16 @@ def catalogue(locale: str) -> NullTranslations:
     return Translations.load(TRANSLATIONS, [locale])
 
 
+# Flask-Babel's own look for the app, the reader and the catalogue anew at each of a page's hundreds
+# of words.
+def gettext(text: str) -> str:
+    return catalogue(language()).gettext(text)
+
+
+def ngettext(one: str, many: str, n: int) -> str:
+    return catalogue(language()).ngettext(one, many, n)
+
+
 def shown(value: Any) -> Any:
     """A page shows every sentence in its language, wherever it comes from."""
     return spelled(value) if isinstance(value, Sentence | Money) else value
@@ -78,8 +82,8 @@ def translated(text: str) -> str:
         return gettext(text)
     values = {name: spelled(value) for name, value in text.values.items()}
     if text.plural:
-        return ngettext(text.template, text.plural, text.values["n"], **values)
-    return gettext(text.template, **values)
+        return ngettext(text.template, text.plural, text.values["n"]) % values
+    return gettext(text.template) % values if values else gettext(text.template)
 
 
 def spelled(value: Any) -> Any:
