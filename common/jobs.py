@@ -20,6 +20,9 @@ log = logging.getLogger("jobs")
 
 TIMEOUT_S = 4 * 60 * 60
 SCHEDULE_POLL_S = 2
+PAUSE_S = 1
+# rq waits 15 s less for a job, and 5 s less for any answer: a server that hangs is left soon.
+WORKER_TTL_S = 35
 
 
 def connect(url: str) -> redis.Redis:
@@ -48,11 +51,19 @@ class PatientWorker(Worker):
     to end, lets the job finish the batch in hand.
     """
 
+    max_connection_wait_time = 2.0  # a queue that is back is served at once
+    told = loop.Stop()  # of the process, in which one worker follows another
+
+    def _install_signal_handlers(self) -> None:
+        super()._install_signal_handlers()
+        self._stop_requested = self.told.is_set()  # while it was being made
+
     def request_stop(self, signum: Any, frame: Any) -> None:
-        super().request_stop(signum, frame)
+        self.told.set()
         if self.horse_pid:
             with suppress(ProcessLookupError):
                 os.kill(self.horse_pid, signal.SIGTERM)
+        super().request_stop(signum, frame)  # raises where a job is waited for
 
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()
@@ -67,21 +78,23 @@ def work(service: Service, settings: config.Config) -> None:
     """One worker on the service's one queue; a worker on several can lose a popped job."""
     assert service.store
     service.store.close()
-    while True:
+    told = PatientWorker.told
+    while not told.is_set():
+        told.on_signals()  # those of the worker before are still set
         try:
             connection = connect(settings.queue_url)
-            worker = PatientWorker(
-                [Queue(service.name, connection=connection)], connection=connection
-            )
+            queue = Queue(service.name, connection=connection)
+            worker = PatientWorker([queue], connection=connection, worker_ttl=WORKER_TTL_S)
             worker.work(logging_level="WARNING")
-            return
         except redis.RedisError as error:
             log.warning("the queue is away: %s", error)
-            time.sleep(1)
+        told.wait(PAUSE_S)
 
 
 class TickScheduler(Scheduler):
-    """Registers every tick before each look, so that a lost schedule is made again by itself."""
+    """Registers every tick before each look, so that a lost schedule is made again by itself; ends
+    when it is told to, even if the queue is away.
+    """
 
     def enqueue_jobs(self) -> Any:
         for service in services():
@@ -102,6 +115,14 @@ class TickScheduler(Scheduler):
                 result_ttl=service.tick_s * 5,
             )
 
+    def remove_lock(self) -> None:
+        with suppress(redis.RedisError):
+            super().remove_lock()
+
+    def register_death(self) -> None:
+        with suppress(redis.RedisError):
+            super().register_death()
+
 
 def schedule(settings: config.Config) -> None:
     """Wakes the services' jobs until told to stop; two of these do no harm."""
@@ -113,4 +134,4 @@ def schedule(settings: config.Config) -> None:
             return
         except redis.RedisError as error:
             log.warning("the queue is away: %s", error)
-            time.sleep(1)
+            time.sleep(PAUSE_S)

