@@ -20,7 +20,9 @@ RELEASES = ("1.29", "1.37")
 
 
 def documents(path: Path) -> list[dict[str, Any]]:
-    return [each for each in yaml.safe_load_all(path.read_text()) if each]
+    """Its objects; those of a List are said with what they have in common only once."""
+    said = [each for each in yaml.safe_load_all(path.read_text()) if each]
+    return [each for one in said for each in (one["items"] if one["kind"] == "List" else [one])]
 
 
 def kinds() -> set[tuple[str, ...]]:
