@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import Sentinel, SentinelManagedConnection
 
 FIELD = "event"
 START = "0-0"
@@ -21,6 +21,15 @@ class Entry:
     stream: str
     id: str
     text: str
+
+
+class Managed(SentinelManagedConnection):
+    """Closed when the wait for a reply ends in an error, as any other connection is, or the next
+    command would be given that reply (https://github.com/redis/redis-py/pull/4292).
+    """
+
+    def read_response(self, *arguments: Any, **options: Any) -> Any:
+        return super().read_response(*arguments, **{"disconnect_on_error": True, **options})
 
 
 def name_of(producer: str) -> str:
@@ -45,6 +54,7 @@ def client(url: str, **options: Any) -> redis.Redis:
         username=unquote(user) or None,
         password=unquote(password) or None,
         db=int(number or 0),
+        connection_class=Managed,
         **options,
     )
     return found

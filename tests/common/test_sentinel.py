@@ -1,11 +1,13 @@
 """Three sentinels, two servers: the bus and the queue find the new master by themselves."""
 
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
 
 from common import jobs, stream
 from common.config import Config
@@ -50,3 +52,19 @@ def test_the_queue_finds_its_new_master(watched: Watched, settings: Config) -> N
 
     assert SimpleWorker([queue], connection=connection).work(burst=True, logging_level="ERROR")
     assert after.is_finished
+
+
+def test_a_reply_that_was_not_waited_for_is_not_the_next_ones(watched: Watched) -> None:
+    def told_to_end(*_: object) -> None:
+        raise StopRequested
+
+    connection = stream.client(watched.url)
+    before = signal.signal(signal.SIGALRM, told_to_end)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    with pytest.raises(StopRequested):
+        connection.blpop("nothing", timeout=2)
+    signal.signal(signal.SIGALRM, before)
+    asked = time.monotonic()
+
+    assert connection.echo("anybody?") == b"anybody?"
+    assert time.monotonic() - asked < 1
