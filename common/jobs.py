@@ -22,7 +22,7 @@ TIMEOUT_S = 4 * 60 * 60
 SCHEDULE_POLL_S = 2
 PAUSE_S = 1
 # rq waits 15 s less for a job, and 5 s less for any answer: a server that hangs is left soon.
-WORKER_TTL_S = 35
+WORKER_TTL_S = 20
 
 
 def connect(url: str) -> redis.Redis:
