@@ -74,6 +74,7 @@ CAST = Cast(
 )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where several processes share the tests, a file stays in one, and all of the browser's do:
     theirs is one stack.
