@@ -15,7 +15,7 @@ from bench.stack import free_port
 from common.config import Config
 from common.db import Server
 from common.store import look
-from tests.common.test_sentinel import listens, until
+from tests.common.watched import listens, until
 from tests.common.wire import Wire, eventually, fact, running
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
