@@ -6,15 +6,16 @@ heard, then looked for: a fact of this moment is no difference.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from accounting.models import primary
 from accounting.prices import parts
 from common import bus_status, stream
 from common.config import Config
-from common.db import Server, deadline
+from common.db import LOST, Server, deadline
 from common.service import services
-from common.store import Store, apart
+from common.store import NO_LSN, Store, apart
 
 PART = 5000
 PATIENCE_S = 1800
@@ -159,9 +160,15 @@ def reports(settings: Config, name: str) -> Store:
 
 def latest(store: Store) -> Server:
     """A server that shows all that is committed now."""
-    # After a promotion the two have changed places.
-    lsn = store.primary.value(LATEST) or store.replica.value(LATEST)
-    return store.reading(lsn).db
+    # After a promotion the two have changed places, and the old primary may be gone.
+    return store.reading(committed(store.primary) or committed(store.replica) or NO_LSN).db
+
+
+def committed(server: Server) -> str | None:
+    """How far its log goes, if it answers and takes writes."""
+    with suppress(*LOST):
+        return server.value(LATEST)
+    return None
 
 
 def columns(rows: list[dict[str, Any]]) -> list[list[str]]:

@@ -144,7 +144,7 @@ def addresses(state: State, secret: str, ports: dict[str, int]) -> dict[str, str
     """Where every server and service is.  Writers find whichever PostgreSQL takes writes,
     readers whichever follows it."""
     primary, standby = (f"127.0.0.1:{ports[name]}" for name in (state.primary, state.standby))
-    bus = f"redis://:{derive(secret, 'valkey')}@127.0.0.1:{ports['valkey']}"
+    bus = f"redis://default:{derive(secret, 'valkey')}@127.0.0.1:{ports['valkey']}"
     env = {"BUS_URL": f"{bus}/0", "QUEUE_URL": f"{bus}/1"}
     env |= {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": str(ports["smtp"])}
     env |= {f"{name.upper()}_URL": f"http://127.0.0.1:{ports[name]}" for name in LISTENERS}

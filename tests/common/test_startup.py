@@ -76,7 +76,7 @@ def test_a_wrong_database_stops_every_kind(
 
 
 def test_a_wrong_password_of_the_bus_is_said_without_it(settings: Config, tracker: Service) -> None:
-    url = settings.bus_url.replace("redis://:", "redis://:wrong")
+    url = settings.bus_url.replace("redis://default:", "redis://default:wrong")
 
     with pytest.raises(Misconfigured, match=r"^BUS_URL: 127\.0\.0\.1:\d+/0 does not") as refused:
         startup.check(tracker, "web", changed(settings, BUS_URL=url))

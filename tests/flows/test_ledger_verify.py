@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner, Result
 
-from accounting import actions, payouts
+from accounting import actions, audit, payouts
 from accounting.models import primary as accounting
+from bench.stack import free_port
 from common import clock, stream
 from common.cli import main
 from common.config import Config
@@ -128,3 +130,17 @@ def test_a_fact_that_was_lost_is_no_fact_on_its_way(
 
     assert f"task {made['id']} is open: its last deal was not charged" in result.output
     assert result.exit_code == 1
+
+
+def test_a_promoted_standby_that_is_left_alone_is_enough(
+    company: dict[str, str], settings: Config
+) -> None:
+    promoted = dict(settings.env)
+    for name in ("ANALYTICS_TRACKER_URL", "ANALYTICS_ACCOUNTING_URL"):
+        url = urlsplit(settings.need(name))
+        who, _, hosts = url.netloc.rpartition("@")
+        taking_writes = hosts.partition(",")[2]
+        alone = f"{who}@{taking_writes},127.0.0.1:{free_port()}"
+        promoted[name] = url._replace(netloc=alone).geturl()
+
+    assert list(audit.Audit(Config(promoted), 0).differences()) == []
