@@ -74,7 +74,7 @@ def schedule() -> None:
 
 @main.command()
 def demo() -> None:
-    """Fill empty databases with a company that has been at work for three days."""
+    """Fill empty databases with a company that has been at work for a week."""
     from common.demo import play
 
     play(config.current())

@@ -1,4 +1,4 @@
-"""A company with two paid days behind it, played through the real actions and the real bus."""
+"""A company with a paid week behind it, played through the real actions and the real bus."""
 
 from datetime import datetime, time, timedelta
 
@@ -7,11 +7,11 @@ from common.config import Config
 from common.service import load, services
 
 PHASES = {"morning": time(9), "evening": time(17)}
-DAYS = 3
+DAYS = 8
 
 
 def play(settings: Config) -> None:
-    """Each service has played its part of the day before yesterday, yesterday and today."""
+    """Each service has played its part of each day of a week, and of today."""
     moment_now = clock.now()
     zone = settings.timezone
     today = clock.day_of(moment_now, zone)
