@@ -11,7 +11,7 @@ from pygal.style import Style
 
 from common.db import Row
 from common.say import say
-from common.web.language import language, spelled_day, translated
+from common.web.language import short_day, translated
 
 # Mid-tones that read on white and on black; an image cannot know its page's theme for certain.
 GREEN, RED, BLUE, GREY = "#2e9e6b", "#d1603d", "#4a7fd6", "#8a8f98"
@@ -33,14 +33,14 @@ BARS_MAX = 62
 COMPANY = (
     (say("Fees"), "fees_cents"),
     (say("Rewards"), "rewards_cents"),
-    (say("Company"), "company_cents"),
+    (say("Company earned"), "company_cents"),
 )
 EARNINGS = (
     (say("Rewards"), "rewards_cents"),
     (say("Fees"), "fees_cents"),
     (say("Balance at the end"), "balance_cents"),
 )
-BEFORE = say("Company, the period before")
+BEFORE = say("Company earned, the period before")
 EXACT = re.compile(rb"(\d\.\d)\d+")
 SCRIPTED = ("script", "desc", "title")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -83,7 +83,7 @@ def by_day(labels: list[date], series: Series, rows: list[Row], height: int = 36
         value_formatter="{:,.0f}".format,
         no_data_text=translated(say("No business day in this period")),
     )
-    chart.x_labels = [spelled_day(day, "dd MMM y", language()) for day in labels]
+    chart.x_labels = [short_day(day) for day in labels]
     chart.x_labels_major = chart.x_labels[:: -(-len(labels) // LABELS_MAX) or 1]
     for title, name in series:
         chart.add(translated(title), [row[name] / 100 for row in rows])

@@ -123,9 +123,8 @@ def edit(task_id: UUID) -> Response:
 def complete(task_id: UUID) -> Response:
     actions.complete_task(task_id, by=g.user.id, now=clock.now())
     task = tasks.one(primary, task_id)
-    return respond.done(
-        back_to(task_id), task, message=say("“%(title)s” is done.", title=task["title"])
-    )
+    message = say("“%(title)s” is done; its reward goes to your balance.", title=task["title"])
+    return respond.done(back_to(task_id), task, message=message)
 
 
 @bp.post("/tasks/<uuid:task_id>/withdrawal")

@@ -14,7 +14,7 @@
       const moment = new Date(time.dateTime);
       if (isNaN(moment)) continue;
       time.title = time.dateTime.slice(0, 19).replace("T", " ") + " UTC";
-      time.textContent = ("clock" in time.dataset ? clock : full).format(moment);
+      time.textContent = ("clock" in time.dataset ? clock : full).format(moment).replace(/\sг\./, "");
     }
   };
 

@@ -102,6 +102,8 @@ def spelled(value: Any) -> Any:
             return number(value)
         case Sentence():
             return translated(value)
+        case date():
+            return weekday(value)
         case tuple():
             return format_list([gettext(word) for word in value], locale=get_locale())
     return value
@@ -118,8 +120,13 @@ def cents(amount: int, currency: str) -> str:
 
 
 def weekday(day: date) -> str:
-    """`Sun 22 Nov 2026`."""
-    return spelled_day(day, "EEE dd MMM y", language())
+    """`Sun 22 Nov 2026`; in Russian `вс, 22 нояб. 2026`."""
+    return spelled_day(day, gettext("EEE dd MMM y"), language())
+
+
+def short_day(day: date) -> str:
+    """`22 Nov 2026`."""
+    return spelled_day(day, "d MMM y", language())
 
 
 def month(day: date) -> str:

@@ -39,8 +39,8 @@ def when(moment: datetime | None) -> Markup:
     if moment is None:
         return Markup("–")
     utc = moment.astimezone(UTC)
-    return Markup('<time datetime="{}">{} UTC</time>').format(
-        utc.isoformat().replace("+00:00", "Z"), utc.strftime("%Y-%m-%d %H:%M")
+    return Markup('<time datetime="{}">{}, {} UTC</time>').format(
+        utc.isoformat().replace("+00:00", "Z"), language.short_day(utc.date()), f"{utc:%H:%M}"
     )
 
 

@@ -1,5 +1,7 @@
 """Every sentence is said in every language, with the same values in it."""
 
+from datetime import date
+
 import pytest
 from flask import Flask
 
@@ -70,10 +72,20 @@ def test_what_people_wrote_is_no_pattern(app):
     title = "100 % done %(name)s"
 
     with app.test_request_context(headers=RUSSIAN):
-        told = language.translated(say("“%(title)s” is done.", title=title))
+        told = language.translated(say("“%(title)s” was withdrawn.", title=title))
 
-    assert told == "«100 % done %(name)s» — готово."
+    assert told == "«100 % done %(name)s»: задача снята."
     assert word("100 %") == "100 %"
+
+
+def test_a_day_in_a_sentence_is_spelled_to_readers_alone(app):
+    sentence = say("The books of %(day)s were closed.", day=date(2026, 3, 2))
+
+    with app.test_request_context(headers=RUSSIAN):
+        told = language.translated(sentence)
+
+    assert str(sentence) == "The books of 2026-03-02 were closed."
+    assert told == "День пн, 2 мар. 2026 закрыт."
 
 
 @pytest.mark.parametrize(
