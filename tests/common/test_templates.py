@@ -53,7 +53,9 @@ def test_two_fields_of_one_name_have_ids_of_their_own(app: Flask):
 
 
 def test_a_button_that_asks_first_does_so_without_script(app: Flask):
-    text = render(app, '{{ ui.post("/x", "Withdraw", confirm="Withdraw it?", yes="Yes") }}', "manager")
+    text = render(
+        app, '{{ ui.post("/x", "Withdraw", confirm="Withdraw it?", yes="Yes") }}', "manager"
+    )
 
     assert text.startswith('<details class="confirm">')
     assert text.index("</summary>") < text.index("Withdraw it?") < text.index(">Yes</button>")
