@@ -15,7 +15,7 @@ run: .venv/dev
 	@exec $(BIN)/exchange up --with-parent $(if $(PORT),--port $(PORT)) $(if $(STATE),--state "$(STATE)")
 
 test: .venv/dev
-	$(BIN)/pytest tests --ignore=tests/faults --numprocesses 2 --dist loadgroup $(ARGS)
+	$(BIN)/pytest tests --ignore=tests/faults --numprocesses 2 --dist loadscope $(ARGS)
 
 # pytest's 5: there was no test.
 faults: .venv/dev

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from common import config, stream
 from common.db import Server
@@ -74,14 +75,18 @@ CAST = Cast(
 )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """Where several processes share the tests, a file stays in one, and all of the browser's do:
     theirs is one stack.
     """
-    for item in items:
-        is_browser = item.path.parent.name == "browser"
-        item.add_marker(pytest.mark.xdist_group("browser" if is_browser else str(item.path)))
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "the browser's" if "/browser/" in file else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
