@@ -15,7 +15,6 @@ from bench.figures import Figure
 from bench.stack import EXCHANGE, Browser, free_port
 from bench.world import World
 from common.identity import HEADER, Identity, Signer
-from common.stack.state import load_env
 
 PATH = "/tasks"
 PAGE = f"{PATH}?status=open&assignee=me"
@@ -78,7 +77,7 @@ def ways(world: World) -> Iterator[dict[str, Way]]:
 def through_nginx(world: World) -> Iterator[str]:
     """nginx before the services, and a gateway of its own that tells it who asks."""
     back, front = free_port(), free_port()
-    env = world.stack.env | load_env(world.stack.folder)
+    env = world.stack.told()
     env |= {
         "GATEWAY_BIND": f"127.0.0.1:{back}",
         "GATEWAY_VERIFY": "1",

@@ -18,6 +18,8 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
+from common.stack.state import load_env
+
 EXCHANGE = str(Path(sys.executable).with_name("exchange"))
 PASSWORD = "a-password-for-benches"
 
@@ -99,6 +101,10 @@ class Stack:
 
     def status(self) -> Any:
         return json.loads(self.run("status", "--json"))
+
+    def told(self) -> dict[str, str]:
+        """What its processes are told, whatever this one is told of other stacks."""
+        return self.env | load_env(self.folder, self.env)
 
 
 @contextmanager

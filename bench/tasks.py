@@ -12,7 +12,6 @@ from bench.world import CLIENTS, WORKERS, World, at_once, service
 from common import chance, clock
 from common.config import Config
 from common.db import deadline
-from common.stack.state import load_env
 
 CLICKS_PER_S = 5.0
 LOOK_S = 0.003
@@ -52,7 +51,7 @@ def crediting(world: World, count: int) -> list[Figure]:
     """Four clients add and complete tasks as fast as they can while all processes run, until every
     reward is credited.
     """
-    env, by = load_env(world.stack.folder), world.id_of("ann@example.com")
+    env, by = world.stack.told(), world.id_of("ann@example.com")
     tracker, accounting = world.db("tracker"), world.db("accounting")
     each = count // CLIENTS
     tracker.run("CREATE TABLE raw (id uuid PRIMARY KEY, at timestamptz)")

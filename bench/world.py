@@ -19,7 +19,6 @@ from common.db import Server
 from common.deadline import wait
 from common.relay import backlog
 from common.service import Service, services
-from common.stack.state import load_env
 
 WORKERS = 12
 CLIENTS = 4
@@ -40,7 +39,7 @@ class World:
 
     @cached_property
     def settings(self) -> Config:
-        return Config(load_env(self.stack.folder))
+        return Config(self.stack.told())
 
     def db(self, name: str) -> Server:
         """The primary of a service, as the service itself sees it."""

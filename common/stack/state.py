@@ -12,7 +12,7 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,15 +108,17 @@ class State:
         return derive(self.read()["STACK_SECRET"], role)
 
 
-def load_env(folder: State | Path | str | None = None) -> dict[str, str]:
+def load_env(
+    folder: State | Path | str | None = None, around: Mapping[str, str] = os.environ
+) -> dict[str, str]:
     """The environment of the stack in `folder`, as its processes get it.
 
-    A value in the caller's environment wins, except an address: those are the stack's own.
+    A value `around`, the caller's environment, wins, except an address: those are the stack's own.
     Raises StackError if there is no stack.
     """
     state = State.at(folder)
     made = {key: value for key, value in state.read().items() if not key.startswith("STACK_")}
-    given = {key: os.environ[key] for key in made if key in os.environ and not is_address(key)}
+    given = {key: around[key] for key in made if key in around and not is_address(key)}
     return made | given | {"EXCHANGE_STATE": str(state.folder)}
 
 

@@ -10,7 +10,7 @@ import psutil
 
 from bench.stack import EXCHANGE, Stack
 from common.stack.postgres import Postgres
-from common.stack.state import State, load_env
+from common.stack.state import State
 
 START_S = 20
 
@@ -134,7 +134,7 @@ def another(stack: Stack, command: str, **addresses: str) -> Iterator[psutil.Pro
     """One more process of the stack, such as `accounting consume`, ended with the block.  Any
     address may be another than the stack's own, to lead through a proxy.
     """
-    env = stack.env | load_env(State.at(stack.folder)) | addresses
+    env = stack.told() | addresses
     log = open(stack.folder / "logs" / f"another-{command.replace(' ', '-')}.log", "ab")  # noqa: SIM115
     with log, subprocess.Popen([EXCHANGE, *command.split()], env=env, stdout=log, stderr=log) as it:
         try:

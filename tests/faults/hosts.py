@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.stack import EXCHANGE, Stack, free_port, outer_environment
-from common.stack.state import load_env
+from bench.stack import EXCHANGE, Stack, free_port
 
 
 class Process:
@@ -27,7 +26,7 @@ class Process:
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [EXCHANGE, *command],
-                env=outer_environment() | load_env(str(stack.folder)) | address | own | env,
+                env=stack.told() | address | own | env,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

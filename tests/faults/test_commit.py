@@ -8,7 +8,6 @@ from uuid import uuid4
 import pytest
 
 from bench.stack import Browser, Stack, free_port
-from common.stack.state import State, load_env
 from tests.faults.faults import another, frozen
 from tests.faults.history import History, Truth, differences
 from tests.faults.proxy import Proxy, proxy
@@ -23,7 +22,7 @@ PAID = (
 @pytest.fixture(scope="module")
 def network(stack: Stack) -> Iterator[Proxy]:
     """The way from a second tracker to its primary."""
-    with proxy(load_env(State.at(stack.folder))["TRACKER_DATABASE_URL"]) as made:
+    with proxy(stack.told()["TRACKER_DATABASE_URL"]) as made:
         yield made
 
 
@@ -114,7 +113,7 @@ def test_a_batch_of_a_consumer_has_its_effects_once(
     is_done: bool, stack: Stack, ann: Browser, history: History, truth: Truth, eventually: Callable
 ) -> None:
     eventually(truth.is_quiet)
-    url = load_env(State.at(stack.folder))["ACCOUNTING_DATABASE_URL"]
+    url = stack.told()["ACCOUNTING_DATABASE_URL"]
     with frozen(stack, "accounting-consume"), proxy(url) as network:
         for _ in range(20):
             history.add(ann, f"Water the plants {uuid4()}")

@@ -84,8 +84,8 @@ def test_a_full_disk_of_the_primary_refuses_what_it_cannot_keep(
         clients.wait_for(20)
         with full(stack, "postgres-primary") as folder:
             # Its log has room in files it has already; they are used up.
-            for _ in range(10):
-                with suppress(psycopg2.Error):
+            with suppress(psycopg2.Error):
+                for _ in range(10):
                     tell(stack, "postgres-primary", NOISE)
             sentence = eventually(lambda: refused(people["ann"], folder))
             assert unserved(read_everything(people)) == []

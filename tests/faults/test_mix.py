@@ -9,7 +9,6 @@ import pytest
 
 from bench.stack import Stack
 from common.db import LOST, Server
-from common.stack.state import State, load_env
 from tests.faults.history import WRONG_BALANCES
 from tests.promises import Figure
 from tests.soak.__main__ import Soak
@@ -34,7 +33,7 @@ class Looker(threading.Thread):
     def __init__(self, stack: Stack) -> None:
         super().__init__()
         self.books = Server(None)
-        self.books.open(load_env(State.at(stack.folder))["ACCOUNTING_DATABASE_URL"])
+        self.books.open(stack.told()["ACCOUNTING_DATABASE_URL"])
         self.stop = threading.Event()
         self.looks = self.closed = 0
         self.wrong: list[str] = []
