@@ -1,9 +1,15 @@
 #!/bin/bash
 # What an empty PostgreSQL needs before `exchange migrate`: a database and a role for each service,
 # a role that may only read reports, and one for standbys.  Run by the image once, or by hand with
-# psql's variables in the environment.
+# psql's variables in the environment; the settings come into force when the server is next started,
+# and standbys, which must have the same, copy them.
 set -euo pipefail
 psql -v ON_ERROR_STOP=1 -U postgres <<SQL
+ALTER SYSTEM SET max_connections = 500;
+ALTER SYSTEM SET wal_log_hints = on;
+ALTER SYSTEM SET hot_standby_feedback = on;
+ALTER SYSTEM SET max_slot_wal_keep_size = '8GB';
+ALTER SYSTEM SET idle_in_transaction_session_timeout = '60s';
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 \c template1
 REVOKE ALL ON SCHEMA public FROM PUBLIC;

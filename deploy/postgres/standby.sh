@@ -1,9 +1,5 @@
 #!/bin/bash
 # A standby of postgres-a: copied on its first start, followed from then on.  $1 names its slot.
-# The image runs every script here on a new primary, too: there it has no argument and does nothing.
-if [ -z "${1:-}" ]; then
-  return 0 2>/dev/null || exit 0
-fi
 set -euo pipefail
 data=/var/lib/postgresql/18/docker
 if [ ! -s "$data/PG_VERSION" ]; then
@@ -11,4 +7,4 @@ if [ ! -s "$data/PG_VERSION" ]; then
   PGPASSWORD="$POSTGRES_PASSWORD" gosu postgres pg_basebackup -R -X stream -C -S "$1" -D "$data" \
     -h postgres-a -U standby
 fi
-exec gosu postgres postgres -D "$data" -c hot_standby_feedback=on -c max_slot_wal_keep_size=8GB
+exec gosu postgres postgres -D "$data"

@@ -1,7 +1,9 @@
 #!/bin/sh
-# A sentinel that watches the server called `exchange`.  $1 is the name others reach it by.
+# A sentinel that watches the server called `exchange`; which one that is by now, it keeps.  $1 is the
+# name others reach it by.
 set -eu
-cat >/tmp/sentinel.conf <<CONF
+if [ ! -s /data/sentinel.conf ]; then
+  cat >/data/sentinel.conf <<CONF
 port 26379
 sentinel resolve-hostnames yes
 sentinel announce-hostnames yes
@@ -11,4 +13,5 @@ sentinel auth-pass exchange $REDIS_PASSWORD
 sentinel down-after-milliseconds exchange 3000
 sentinel failover-timeout exchange 20000
 CONF
-exec redis-server /tmp/sentinel.conf --sentinel
+fi
+exec docker-entrypoint.sh redis-server /data/sentinel.conf --sentinel
