@@ -4,6 +4,7 @@ from email import policy
 from email.header import Header
 from email.utils import make_msgid
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import flask_mail
@@ -19,12 +20,27 @@ from common.web.language import LANGUAGES, translated
 from mailer import domain, wording
 from mailer.letters import Letter
 
-PLAIN = policy.compat32.clone(linesep="\r\n")
 DOMAIN = "letters.task-exchange"
+LINE_MAX = 78  # RFC 5322, 2.1.1
 
 # Flask-Mail gives each message an id at first, and would ask DNS for the host's name each time,
 # without a timeout.
 flask_mail.make_msgid = partial(make_msgid, domain=DOMAIN)
+
+
+class Plain(policy.Compat32):
+    """Headers that fit on their line go out as they are, not through a search for words to encode
+    and places to break.
+    """
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        line = f"{name}: {value}"
+        if len(line) <= LINE_MAX and line.isascii() and line.isprintable():
+            return f"{line}{self.linesep}".encode()
+        return super().fold_binary(name, value)
+
+
+PLAIN = Plain(linesep="\r\n")
 
 
 class Mail(Message):
