@@ -103,8 +103,9 @@ def count(db: Server, wanted: Filter, limit: int) -> int:
     """How many there are, counted up to `limit`."""
     where, params = wanted.where()
     source = "standing" + (" JOIN task ON task.id = task_id" if wanted.words else "")
-    sql = f"SELECT count(*) FROM (SELECT FROM {source} WHERE {where} LIMIT %s) AS counted"
-    return db.value(sql, *params, limit)
+    # In order, and so through an index: just after a run the table begins with old versions.
+    few = f"SELECT FROM {source} WHERE {where} ORDER BY standing.task_id DESC LIMIT %s"
+    return db.value(f"SELECT count(*) FROM ({few}) AS counted", *params, limit)
 
 
 def every(db: Server, wanted: Filter) -> Iterator[Row]:
