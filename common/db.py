@@ -1,7 +1,10 @@
 """PostgreSQL through peewee: a connection a thread, replaced when lost, and deadlines."""
 
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,6 +20,7 @@ Row = dict[str, Any]
 CONNECT_TIMEOUT_S = 2
 LOOK_S = 2.0
 AWAY_S = 1.0
+SPARE_S = 60.0
 LOST = (OperationalError, InterfaceError)
 # Ended by an administrator, by a crash, or the socket was found closed: nothing was done.
 STALE = ("57P01", "57P02", None)
@@ -53,14 +57,36 @@ UNDER_WAY = (
 )
 
 
+class Used(threading.local):
+    """The servers for which this thread has had a connection."""
+
+    def __init__(self) -> None:
+        self.servers: set[Server] = set()
+
+
+used = Used()
+
+
+def release() -> None:
+    """This thread is through with its work: the next one that needs a connection gets its."""
+    while used.servers:
+        used.servers.pop().release()
+
+
 class Server(PostgresqlDatabase):
-    """One connection a thread, kept; a lost one is replaced at the next transaction or read."""
+    """One connection a thread, kept until released; a lost one is replaced at the next transaction
+    or read.
+    """
 
     _state: Any  # peewee's own, a thread-local
 
     _adapter: Any  # peewee's own, psycopg2
     away_until = 0.0
     hosts: tuple[tuple[str, str], ...] = ()
+
+    def __init__(self, url: str | None) -> None:
+        super().__init__(url)
+        self.spare: deque[tuple[float, Any]] = deque()  # since when, the last used at the end
 
     def open(self, url: str) -> None:
         """Say where the server is; nothing connects before the first statement."""
@@ -81,6 +107,9 @@ class Server(PostgresqlDatabase):
         # While one thread finds the server dead the others would queue behind it, two seconds each.
         if self.is_away:
             raise psycopg2.OperationalError("the server did not answer a moment ago")
+        used.servers.add(self)
+        with suppress(IndexError):
+            return self.spare.pop()[1]
         refusal = None
         for host, port in self.hosts:
             try:
@@ -103,11 +132,33 @@ class Server(PostgresqlDatabase):
         return time.monotonic() < self.away_until
 
     def close_quietly(self) -> None:
-        """Drop this thread's connection, whatever state it is in."""
+        """Drop this thread's connection, whatever state it is in, and the spare ones, which may be
+        lost as it is.
+        """
+        if connection := self.drop():
+            connection.close()
+        self.close_spare(0)
+
+    def drop(self) -> Any:
+        """This thread has no connection any more; returns what it had, open."""
         connection, self._state.transactions = self._state.conn, []
         self._state.reset()
-        if connection is not None:
-            connection.close()
+        return connection
+
+    def close_spare(self, unused_s: float) -> None:
+        """Those that nobody has needed for so long are closed."""
+        before = time.monotonic() - unused_s
+        with suppress(IndexError):
+            while self.spare[0][0] <= before:
+                self.spare.popleft()[1].close()
+
+    def release(self) -> None:
+        """Another thread may have this one's connection if nothing was begun on it."""
+        if self.is_under_way():
+            self.close_quietly()
+        elif connection := self.drop():
+            self.spare.append((time.monotonic(), connection))
+        self.close_spare(SPARE_S)
 
     def begin(self, *args: Any, **kwargs: Any) -> None:
         # BEGIN is the probe: nothing has been done yet, so a stale connection is simply replaced.

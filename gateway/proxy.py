@@ -16,6 +16,7 @@ from flask import Flask, g
 from common import clock
 from common import log as logs
 from common.config import Config
+from common.db import release
 from common.errors import Away, Forbidden, NotFound, Refused
 from common.identity import HEADER, Identity, Signer
 from common.web import BODY_MAX, respond
@@ -166,6 +167,7 @@ class Gateway:
             self.step_up.check(caller, back, now=clock.now())
         body = None if method in SAFE else body_of(environ, headers)
         target = routes.target_of(environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
+        release()  # others may look up who they are while this one waits
         try:
             upstream = self.patient if routes.LONG.fullmatch(target) else self.upstreams[owner]
             answer, content = upstream.ask(method, target, headers, body)

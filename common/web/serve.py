@@ -15,6 +15,7 @@ from gunicorn.arbiter import Arbiter
 
 from common import figures
 from common.config import Config
+from common.db import release
 
 OLD_WORKERS = "EXCHANGE_OLD_WORKERS"
 
@@ -104,6 +105,7 @@ def serve(name: str, make_app: Callable[[Config], Any], settings: Config) -> Non
         "worker_tmp_dir": "/dev/shm",
         "errorlog": "-",
         "loglevel": "warning",
+        "post_request": lambda worker, request, environ, response: release(),
         "on_exit": lambda _: shutil.rmtree(folder, ignore_errors=True),
     }
     sys.argv = ["gunicorn"]

@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -12,7 +13,7 @@ from peewee import OperationalError
 
 from common import chance
 from common.config import Config
-from common.db import Server, deadline
+from common.db import Server, deadline, release
 from common.errors import Away
 from common.service import services
 from common.store import Store
@@ -173,3 +174,48 @@ def test_every_database_is_brought_up_to_date_only_once(
     again = [name for service in services() for name in service.migrate()]
 
     assert again == []
+
+
+def in_a_thread(store: Store) -> object:
+    """Which connection a thread of its own had, released at its end."""
+
+    def work() -> object:
+        found = store.primary.value("SELECT pg_backend_pid()")
+        release()
+        return found
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result()
+
+
+def test_what_one_thread_released_the_next_one_has(store: Store) -> None:
+    assert in_a_thread(store) == in_a_thread(store)
+
+
+def test_what_is_in_the_middle_of_a_transaction_nobody_else_gets(store: Store) -> None:
+    store.primary.begin()
+    begun = store.primary.value("SELECT pg_backend_pid()")
+
+    release()
+
+    assert in_a_thread(store) != begun
+
+
+def test_once_one_was_lost_the_released_ones_are_not_trusted(store: Store) -> None:
+    before = in_a_thread(store)
+    lose_connection(store)
+
+    assert store.primary.value("SELECT 1") == 1
+    assert in_a_thread(store) != before
+
+
+def test_a_connection_that_nobody_needed_for_a_minute_is_closed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_a_thread(store)
+    store.primary.connect()
+    monkeypatch.setattr("common.db.SPARE_S", -1)
+
+    release()
+
+    assert not store.primary.spare
