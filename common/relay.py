@@ -180,7 +180,7 @@ class Relay:
     def wait(self, stop: Stop, took_s: float = 0.0) -> None:
         """Returns when a fact was added or half a second has passed.
 
-        Right after publishing it looks by itself every 25 ms, and nobody needs to wake it: facts
+        Right after publishing it looks by itself every 75 ms, and nobody needs to wake it: facts
         that come one by one go in batches, larger ones on a busy machine, and their commits need
         no NOTIFY.
         """
