@@ -20,34 +20,40 @@ FIRST = UUID(int=0)
 NEXT = "SELECT * FROM payout_run WHERE state <> 'done' ORDER BY day LIMIT 1 FOR UPDATE"
 
 # Each batch is a range of workers, said to every table, so that none is read as a whole each time.
+# Nothing is joined but by an index: of a day that has just ended the planner expects one total.
 PAY = f"""
-    WITH due AS (
+    WITH owed AS (
         SELECT worker_id, fees_cents, rewards_cents, payouts_cents, account.carried_cents
                + rewards_cents - fees_cents - payouts_cents AS balance_cents
         FROM total JOIN account ON account.id = worker_id
         WHERE day = %s AND total.carried_cents IS NULL AND worker_id > %s AND account.id > %s
         ORDER BY worker_id LIMIT %s
+    ), due AS MATERIALIZED (
+        SELECT *, CASE WHEN balance_cents > 0 THEN new_id() END AS payout_id FROM owed
     ), span AS (
         SELECT min(worker_id::text)::uuid AS first_id,
                max(worker_id::text)::uuid AS last_id FROM due
     ), paid AS (
-        INSERT INTO transfer (kind, debit_id, credit_id, worker_id, amount_cents, day, occurred_at,
-                              posted_at)
-        SELECT 'payout', worker_id, '{CASH}', worker_id, balance_cents, %s, %s, %s
-        FROM due WHERE balance_cents > 0 ORDER BY worker_id RETURNING id, worker_id
+        INSERT INTO transfer (id, kind, debit_id, credit_id, worker_id, amount_cents, day,
+                              occurred_at, posted_at)
+        SELECT payout_id, 'payout', worker_id, '{CASH}', worker_id, balance_cents, %s, %s, %s
+        FROM due WHERE balance_cents > 0
     ), carried AS (
         UPDATE account SET carried_cents = least(balance_cents, 0)
         FROM due WHERE account.id = worker_id AND account.id >= (SELECT first_id FROM span)
             AND account.id <= (SELECT last_id FROM span)
     ), settled AS (
-        UPDATE total SET carried_cents = least(balance_cents, 0),
-                         payouts_cents = total.payouts_cents + greatest(balance_cents, 0)
-        FROM due WHERE total.worker_id = due.worker_id AND day = %s
-            AND total.carried_cents IS NULL
-            AND total.worker_id >= (SELECT first_id FROM span)
-            AND total.worker_id <= (SELECT last_id FROM span)
+        UPDATE total SET (carried_cents, payouts_cents) = (
+            SELECT least(balance_cents, 0), total.payouts_cents + greatest(balance_cents, 0)
+            FROM (SELECT account.carried_cents + total.rewards_cents - total.fees_cents
+                         - total.payouts_cents AS balance_cents
+                  FROM account WHERE account.id = total.worker_id) AS found
+        )
+        WHERE day = %s AND carried_cents IS NULL
+            AND worker_id >= (SELECT first_id FROM span)
+            AND worker_id <= (SELECT last_id FROM span)
     )
-    SELECT due.*, paid.id AS payout_id FROM due LEFT JOIN paid USING (worker_id) ORDER BY worker_id
+    SELECT * FROM due ORDER BY worker_id
 """
 ADVANCE = """
     UPDATE payout_run SET state = 'running', started_at = coalesce(started_at, %s), error = NULL,
