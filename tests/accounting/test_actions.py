@@ -83,21 +83,36 @@ def test_busy_books_are_not_waited_for_without_end() -> None:
     assert days() == {MONDAY: "open"}
 
 
+def close_impatiently() -> None:
+    """In a thread of its own, for a second."""
+    try:
+        actions.close_day(MONDAY, by=None, now=NOON, wait_s=1)
+    finally:
+        primary.close_quietly()
+
+
 @pytest.mark.promise(22)
 def test_a_day_is_not_closed_while_a_transfer_is_being_posted_to_it() -> None:
     books.open_books(MONDAY, now=NOON)
-
-    def close() -> None:
-        try:
-            actions.close_day(MONDAY, by=None, now=NOON, wait_s=1)
-        finally:
-            primary.close_quietly()
 
     with ThreadPoolExecutor(1) as accountant, primary.atomic():
         tell(added(new_id()))
 
         with pytest.raises(Away, match="busy"):
-            accountant.submit(close).result()
+            accountant.submit(close_impatiently).result()
+
+    assert days() == {MONDAY: "open"}
+
+
+@pytest.mark.promise(22)
+def test_the_day_one_was_told_is_open_stays_open() -> None:
+    books.open_books(MONDAY, now=NOON)
+
+    with ThreadPoolExecutor(1) as accountant, primary.atomic():
+        books.share(NOON)
+
+        with pytest.raises(Away, match="busy"):
+            accountant.submit(close_impatiently).result()
 
     assert days() == {MONDAY: "open"}
 

@@ -43,6 +43,15 @@ def test_an_untouched_ledger_agrees_with_itself(two_days: tuple[UUID, UUID]) -> 
     assert (list(found()), verify.count()) == ([], 8)
 
 
+def test_who_is_paid_again_is_still_one_person(two_days: tuple[UUID, UUID]) -> None:
+    bob, _ = two_days
+    for _ in range(3):
+        tell(completed(bob))
+
+    assert list(found()) == []
+    assert primary.value("SELECT due_count FROM tally") == 1
+
+
 HARM = pytest.mark.parametrize(
     ("harm", "named"),
     [
