@@ -42,9 +42,12 @@ def change_password() -> Response:
     known = {"email": current_user.email, "name": current_user.name}
     wanted = forms.new_password(request.form, **known)
     person = present_password("current")
-    actions.change_password(person, wanted, keep=current_user.session_id)
+    own, now = current_user.session_id, clock.now()
+    token = actions.change_password(person, wanted, keep=own, now=now)
     message = say("Your password is changed; you are signed out everywhere else.")
-    return respond.done("/account", facts(), message=message)
+    answer = respond.done("/account", facts(), message=message)
+    keep(answer, gateway().door.session, token, sessions.LIFE_S)
+    return answer
 
 
 def present_password(field: str) -> Row:

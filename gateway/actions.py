@@ -70,8 +70,10 @@ def add_user(
 
 def change_user(user_id: UUID, wanted: dict[str, Any], *, by: UUID | None) -> Row:
     """The person's `name`, `role`, `is_active` are as wanted, those not named as before; another
-    role, or none any more, has closed their sessions.  Raises NotFound; Conflict if the company
-    would be left without an admin or anybody to deal to, or an admin acts on themselves.
+    role, or none any more, has closed their sessions, and no link lets in who was let go.
+
+    Raises NotFound; Conflict if the company would be left without an admin or anybody to deal to,
+    or an admin acts on themselves.
     """
     with primary.atomic():
         # Two admins demoting each other at once: the second one waits, counts, and is refused.
@@ -86,6 +88,8 @@ def change_user(user_id: UUID, wanted: dict[str, Any], *, by: UUID | None) -> Ro
         domain.check_company(before, after, **company())
         if domain.closes_sessions(before, after):
             sessions.end_all(user_id)
+        if not after["is_active"]:
+            invitations.withdraw(user_id)
         outbox.add(UserChanged(**state(after)))
         trail.note("user.changed", domain.difference(before, after), by=by)
     return shown(after)
@@ -172,9 +176,10 @@ def check_password(
     return person
 
 
-def change_password(person: Row, password: str, *, keep: UUID) -> None:
-    """The password is the new one, only the session `keep` is left, and no link to choose another
-    one is.  Raises Invalid if it was changed since `person` was read.
+def change_password(person: Row, password: str, *, keep: UUID, now: datetime) -> str:
+    """The password is the new one, only the session `keep` is left, under a new token, which is
+    returned, and no link to choose another one is.  Raises Invalid if it was changed since
+    `person` was read.
     """
     with primary.atomic():
         changed = primary.run(
@@ -188,6 +193,7 @@ def change_password(person: Row, password: str, *, keep: UUID) -> None:
         sessions.end_all(person["id"], keep=keep)
         invitations.withdraw(person["id"])
         trail.note("password.changed", by=person["id"])
+        return sessions.confirm(keep, now=now)
 
 
 def confirm_session(session_id: UUID, *, by: UUID, now: datetime) -> str:

@@ -119,7 +119,9 @@ def show(user_id: UUID) -> Response:
 @respond.form("gateway/user.html", with_roles)
 def change(user_id: UUID) -> Response:
     wanted = forms.changes(request.form)
-    if "role" in wanted and wanted["role"] != one(user_id)["role"]:
+    before = one(user_id)
+    rights = {"role": before["role"], "is_active": before["active"]}
+    if any(wanted.get(right, value) != value for right, value in rights.items()):
         confirm_first(f"/users/{user_id}")
     changed = actions.change_user(user_id, wanted, by=g.user.id)
     return respond.done(

@@ -72,6 +72,18 @@ def test_another_role_is_asked_for_and_another_name_is_not(long_ago, people):
     assert (name.status_code, name.json["name"], name.json["role"]) == (200, "Rob", "worker")
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_letting_somebody_in_or_go_is_asked_for(long_ago, people, before):
+    primary.run("UPDATE person SET is_active = %s WHERE id = %s", before, people.bob.id)
+    fay = long_ago(people.fay)
+    where = f"/users/{people.bob.id}"
+
+    changed = fay.post(where, {"active": str(not before).lower()})
+    same = fay.post(where, {"active": str(before).lower()})
+
+    assert (changed.status_code, same.status_code) == (403, 200)
+
+
 def test_whoever_is_added_with_a_say_is_asked_for(long_ago, people):
     fay = long_ago(people.fay)
     new = {"email": "gus@example.com", "name": "Gus"}

@@ -204,6 +204,17 @@ def test_who_lost_access_has_no_link(people, visitor, follow):
     assert visitor.get(follow(issued()[0])).status_code == 404
 
 
+def test_a_link_of_who_was_let_go_is_none_when_they_are_back(as_person, people, visitor, follow):
+    ask(visitor)
+    token = follow(issued()[0])
+    fay = as_person(people.fay)
+
+    for active in ("false", "true"):
+        fay.post(f"/users/{people.bob.id}", {"active": active})
+
+    assert visitor.get(token).status_code == 404
+
+
 def test_a_password_changed_meanwhile_makes_the_link_useless(as_person, people, visitor, follow):
     ask(visitor)
     form = {"current": PASSWORD, "password": NEW}

@@ -60,11 +60,7 @@ def end_the_others(bob, fay, people):
 )
 def test_a_copied_cookie_opens_nothing_from_then_on(as_person, browser, people, upstream, end):
     bob, fay, thief = as_person(people.bob), as_person(people.fay), browser()
-    if end is change_password:  # which keeps the session it was done in
-        bob_too = as_person(people.bob)
-        thief.copy_cookie("session", bob_too)
-    else:
-        thief.copy_cookie("session", bob)
+    thief.copy_cookie("session", bob)
     thief.csrf = bob.csrf
     assert thief.get("/tasks").status_code == 200
 
@@ -75,6 +71,15 @@ def test_a_copied_cookie_opens_nothing_from_then_on(as_person, browser, people, 
     later = [thief.get("/tasks"), thief.post("/tasks"), thief.get("/account"), thief.get("/")]
     assert [each.status_code for each in later] == [401] * 4
     assert len(upstream.asked) == asked
+
+
+@pytest.mark.promise(37)
+def test_whoever_changes_the_password_stays_signed_in_and_nobody_else(as_person, people):
+    bob, elsewhere = as_person(people.bob), as_person(people.bob)
+
+    bob.post("/account/password", {"current": PASSWORD, "password": NEW})
+
+    assert (bob.get("/account").status_code, elsewhere.get("/account").status_code) == (200, 401)
 
 
 @pytest.mark.promise(37)
