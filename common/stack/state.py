@@ -20,6 +20,8 @@ import click
 
 OWNERS = ("gateway", "tracker", "accounting", "mailer")
 LISTENERS = ("tracker", "accounting", "analytics", "mailer")
+# Names, addresses, and letters with links that let one in.
+PRIVATE = ("inbox", "logs", "stopped", "valkey")
 SERVERS = ("postgres-primary", "postgres-standby", "valkey", "smtp")
 
 # Below the range from which systems take the ports of outgoing connections, so that a port is
@@ -124,9 +126,10 @@ def load_env(
 
 def make_env(state: State, port: int | None = None) -> None:
     """`env` names every setting; a `port` given is the gateway's from now on."""
-    state.inbox.mkdir(parents=True, exist_ok=True)
-    for folder in ("logs", "stopped"):
+    state.folder.mkdir(parents=True, exist_ok=True)
+    for folder in PRIVATE:
         (state.folder / folder).mkdir(exist_ok=True)
+        (state.folder / folder).chmod(0o700)
     kept = state.read() if state.env_file.exists() else {}
     fresh = {"STACK_SECRET": secrets.token_hex(32), "EXCHANGE_SECRET_KEY": secrets.token_hex(32)}
     made = fresh | DEFAULTS | gateway_address(8000) | kept

@@ -60,6 +60,11 @@ def test_two_stacks_side_by_side_share_nothing(servers: Servers, tmp_path: Path)
         assert env["EXCHANGE_SECRET_KEY"] != load_env(servers.state)["EXCHANGE_SECRET_KEY"]
 
 
+@pytest.mark.parametrize("name", ["inbox", "logs", "valkey"])
+def test_other_users_of_the_machine_see_no_letters_and_no_names(servers: Servers, name: str):
+    assert (servers.state.folder / name).stat().st_mode & 0o077 == 0
+
+
 def test_a_folder_in_use_is_refused(servers: Servers):
     with pytest.raises(StackError, match="already runs"):
         Servers(servers.state).start()
