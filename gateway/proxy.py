@@ -19,7 +19,7 @@ from common.config import Config
 from common.db import release
 from common.errors import Away, Forbidden, NotFound, Refused
 from common.identity import HEADER, Identity, Signer
-from common.web import BODY_MAX, respond
+from common.web import BODY_MAX, FORM_MAX, respond
 from common.web.language import LANGUAGES
 from gateway import confirmation, routes, sessions, trail, verify
 from gateway.confirmation import ConfirmFirst, StepUp
@@ -34,7 +34,7 @@ from gateway.headers import (
 )
 from gateway.limits import Limits
 from gateway.sessions import Session
-from gateway.uploads import SMALL, body_of, check_length
+from gateway.uploads import body_of, check_length
 from gateway.upstream import SAFE, Upstream
 
 Environ = dict[str, Any]
@@ -106,8 +106,8 @@ class Gateway:
         if method not in SAFE and not self.is_from_here(environ, host):
             raise Forbidden("This form was sent from another site; nothing was done.")
         owner = routes.owner_of(path)
-        # A form of our own is small: nobody has a thread wait for it, signed in or not.
-        check_length(environ, SMALL if owner == routes.OWN else BODY_MAX)
+        # All forms but one are small: nobody has a thread wait for them, signed in or not.
+        check_length(environ, BODY_MAX if path == routes.UPLOAD else FORM_MAX)
         if owner is None:
             raise NotFound("There is no such page.")
         return owner
@@ -165,6 +165,8 @@ class Gateway:
         if method not in SAFE:
             back = confirmation.FORMS.get(environ["PATH_INFO"])
             self.step_up.check(caller, back, now=clock.now())
+            if environ["PATH_INFO"] == routes.UPLOAD and caller.role not in routes.UPLOADERS:
+                raise Forbidden("Only %(roles)s accounts may do this.", roles=routes.UPLOADERS)
         body = None if method in SAFE else body_of(environ, headers)
         target = routes.target_of(environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
         release()  # others may look up who they are while this one waits

@@ -28,6 +28,10 @@ OWNERS = {
 # Answered when a lot is done: a file taken in, every deal of a run recomputed.
 LONG = re.compile(r"/tasks/import(\?.*)?|/reassignments/[^/]+\?(.*&)?check=all(&.*)?")
 
+# The one form with a file, and who may send it: others are not heard to the end.
+UPLOAD = "/tasks/import"
+UPLOADERS = ("manager", "admin")
+
 # Decoded once, a path of ours holds no percent sign: one that is left was encoded twice.
 UNCLEAN = re.compile(r"//|(^|/)\.\.?(;|/|$)|[\\%\x00-\x1f\x7f]")
 HIDDEN_SLASH = re.compile(r"%(2f|5c|00)", re.IGNORECASE)

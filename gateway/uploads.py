@@ -4,9 +4,8 @@ from typing import IO, Any
 
 from common.errors import Refused, TooLarge
 from common.say import say
-from common.web import BODY_MAX
+from common.web import BODY_MAX, FORM_MAX
 
-SMALL = 65_536
 BROKEN_OFF = say("The upload broke off; please send it again.")
 
 
@@ -27,7 +26,7 @@ def body_of(environ: dict[str, Any], headers: list[tuple[str, str]]) -> bytes | 
     is_chunked = not environ.get("CONTENT_LENGTH")
     length = BODY_MAX + 1 if is_chunked else int(environ["CONTENT_LENGTH"])
     upload = Upload(environ["wsgi.input"], length)
-    if not is_chunked and length > SMALL:
+    if not is_chunked and length > FORM_MAX:
         headers.append(("Content-Length", str(length)))
         return upload  # type: ignore[return-value]
     content = upload.pull(length)

@@ -20,10 +20,13 @@ from gunicorn.http.errors import ParseException
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from common.web import FORM_MAX
+
 WAIT_S = 10.0  # for a head and a small body, for each piece of a large one, for hanging up
-UPLOAD_S = 300.0  # for all of a large one
+UPLOAD_S = 300.0  # for all of a large one, at most
+BYTES_A_S = 16_384  # what a large one must come at on average
 SEND_S = 30  # for a client to take a piece of an answer
-HEAD_MAX = SMALL = 65_536
+HEAD_MAX = 65_536
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*\r\n", re.IGNORECASE)
 CHUNKED = re.compile(rb"\r\ntransfer-encoding[ \t]*:", re.IGNORECASE)
 FIRST_LINE = re.compile(rb"(\r\n)?[^\r\n]* HTTP/1\.[01]\r\n")
@@ -65,7 +68,7 @@ class Client(TConn):
     def receive(self) -> bytes | None:
         """What has come; nothing at its end, None if there is nothing yet."""
         try:
-            return bytes(self.sock.recv(SMALL))
+            return bytes(self.sock.recv(HEAD_MAX))
         except BlockingIOError:
             return None
         except OSError:
@@ -83,10 +86,21 @@ def has_arrived(data: bytes) -> bool:
     end = data.find(b"\r\n\r\n")
     if end < 0:
         return b"\n\n" in data or (b"\n" in data[2:] and not FIRST_LINE.match(data))
-    length = LENGTH.search(data, 0, end + 2)
-    if length is None or int(length[1]) > SMALL or CHUNKED.search(data, 0, end + 2):
-        return True
-    return len(data) >= end + 4 + int(length[1])
+    length = announced(data)
+    return length is None or length > FORM_MAX or len(data) >= end + 4 + length
+
+
+def announced(data: bytes) -> int | None:
+    """How long the body will be; None if there is none, or it does not say."""
+    end = data.find(b"\r\n\r\n") + 2
+    length = LENGTH.search(data, 0, end)
+    return int(length[1]) if length and not CHUNKED.search(data, 0, end) else None
+
+
+def patience_s(data: bytes) -> float:
+    """How long the whole of the request is waited for in a thread."""
+    length = announced(data)
+    return UPLOAD_S if length is None else min(UPLOAD_S, WAIT_S + length / BYTES_A_S)
 
 
 class Worker(ThreadWorker):
@@ -127,7 +141,7 @@ class Worker(ThreadWorker):
         data = conn.heard.add(piece or b"")
         if piece == b"" or has_arrived(data):
             self.forget(conn)
-            conn.heard.end = time.monotonic() + UPLOAD_S
+            conn.heard.end = time.monotonic() + patience_s(data)
             self.enqueue_req(conn)
         elif len(data) > HEAD_MAX and b"\r\n\r\n" not in data:
             conn.refuse(b"431 Request Header Fields Too Large")

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from common.web import worker
+from common.web import FORM_MAX
 from common.web.worker import has_arrived
 from tests.corpus.wire import talk
 
@@ -22,6 +22,9 @@ CLIENTS = {
     "promise a large body": f"{HEAD}Content-Length: 20000000\r\n\r\nhalf",
     "promise a large file, signed out": f"{HEAD}Content-Length: 9000000\r\n\r\n".replace(
         "/login", "/tasks/import"
+    ),
+    "promise ten thousand letters": f"{HEAD}Content-Length: 120000\r\n\r\nhalf".replace(
+        "/login", "/tasks"
     ),
     "promise chunks": f"{HEAD}Transfer-Encoding: chunked\r\n\r\n",
     "wait to be told to go on": f"{HEAD}Content-Length: 100\r\nExpect: 100-continue\r\n\r\n",
@@ -78,7 +81,7 @@ def test_a_request_may_come_in_pieces(doors):
         (b"POST / HTTP/1.1\r\ncontent-length:3\r\n\r\nabc", True),
         (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", False),
         (b"POST / HTTP/1.1\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n", True),
-        (b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (worker.SMALL + 1), True),
+        (b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (FORM_MAX + 1), True),
         (b"POST / HTTP/1.1\r\nX: a\r\n\r\nContent-Length: 99\r\n\r\n", True),
     ],
 )

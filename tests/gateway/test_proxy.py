@@ -1,5 +1,6 @@
 """What passes the gateway, in which shape, and what people see when a service is away."""
 
+import io
 import re
 import time
 from dataclasses import replace
@@ -192,12 +193,31 @@ def test_a_form_arrives_as_it_was_sent(bob, upstream):
     assert b"title=Gr%C3%BC%C3%9Fe+%26+more" in body
 
 
-def test_a_large_upload_is_streamed_and_a_larger_one_refused(bob, upstream):
-    large = bob.open("POST", "/tasks/import", data=b"x" * (20 * 1024 * 1024))
-    larger = bob.open("POST", "/tasks/import", data=b"x" * (22 * 1024 * 1024))
+def test_a_large_upload_is_streamed_and_a_larger_one_refused(as_person, people, upstream):
+    ann = as_person(people.ann)
+
+    large = ann.open("POST", "/tasks/import", data=b"x" * (20 * 1024 * 1024))
+    larger = ann.open("POST", "/tasks/import", data=b"x" * (22 * 1024 * 1024))
 
     assert (large.status_code, larger.status_code) == (200, 413)
     assert [len(body) for *_, body in upstream.asked] == [20 * 1024 * 1024]
+
+
+class Unread(io.BytesIO):
+    """A body that nobody may wait for."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        raise AssertionError("somebody read it")
+
+
+@pytest.mark.parametrize(("path", "status"), [("/tasks", 413), ("/tasks/import", 403)])
+def test_nobody_waits_for_what_is_refused_anyway(bob, upstream, path, status):
+    sent = {"input_stream": Unread(), "environ_overrides": {"CONTENT_LENGTH": "200000"}}
+
+    answer = bob.open("POST", path, **sent)
+
+    assert answer.status_code == status
+    assert upstream.asked == []
 
 
 def test_a_long_answer_comes_in_chunks(bob, upstream):
