@@ -104,6 +104,27 @@ WAYS = [
         "gateway/test_upstream.py::test_what_has_not_answered_thrice_is_not_waited_for",
     ),
     Mutant(
+        "a service that hangs takes every thread",
+        "gateway/upstream.py",
+        "BoundedSemaphore(places)",
+        "BoundedSemaphore(99)",
+        "gateway/test_upstream.py::test_a_service_that_hangs_takes_its_own_places_only",
+    ),
+    Mutant(
+        "a reset link outlives who was let go",
+        "gateway/actions.py",
+        """        if not after["is_active"]:\n""",
+        "        if False:\n",
+        "gateway/test_links.py::test_a_link_of_who_was_let_go_is_none_when_they_are_back",
+    ),
+    Mutant(
+        "a large form is waited for in a thread",
+        "gateway/proxy.py",
+        "BODY_MAX if path == routes.UPLOAD else FORM_MAX",
+        "BODY_MAX",
+        "gateway/test_proxy.py::test_nobody_waits_for_what_is_refused_anyway",
+    ),
+    Mutant(
         "analytics may write through its views",
         "common/migrate.py",
         "GRANT SELECT ON",
