@@ -168,7 +168,9 @@ def test_it_is_asked_for_its_health_before_it_is_given_anything_to_do(
     ]
 
 
-def test_a_long_work_may_take_long(bob, upstream, tracker):
+def test_a_long_work_may_take_long(as_person, people, upstream, tracker):
+    ann = as_person(people.ann)
+
     def slow(handler):
         time.sleep(0.3)
         reply(handler)
@@ -177,8 +179,8 @@ def test_a_long_work_may_take_long(bob, upstream, tracker):
     tracker.answer_s = 0.1
     run = "/reassignments/01900000-0000-7000-8000-000000000002"
 
-    taken_in = bob.open("POST", "/tasks/import", data=b"x" * 1_000_000)
-    statuses = [bob.get(f"{run}{query}").status_code for query in ("?check=all", "?check=1")]
+    taken_in = ann.open("POST", "/tasks/import", data=b"x" * 1_000_000)
+    statuses = [ann.get(f"{run}{query}").status_code for query in ("?check=all", "?check=1")]
 
     assert taken_in.status_code == 200
     assert statuses == [200, 504]
