@@ -58,7 +58,7 @@ def run(bench: Bench, is_full: bool) -> None:
         bench.measure("days", lambda: days.measure(world))
         bench.measure("large pages", lambda: size.large(world, small[0]))
         bench.measure("memory", lambda: [start.memory(stack, "memory of the stack (PSS), after all",
-                                                      PSS_AFTER_MB)])  # fmt: skip
+                                                      PSS_AFTER_MB, world.notes)])  # fmt: skip
         bench.measure("verify", lambda: verify(world))
         bench.measure("chart", lambda: drawn(world))
 
