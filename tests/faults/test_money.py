@@ -17,7 +17,7 @@ from common.config import Config
 from common.db import Row, Server, deadline
 from common.stack.servers import Servers
 from tests.faults.company import Hold, add_tasks, finish_tasks, pass_days, staff, waiting, wake
-from tests.faults.faults import another, frozen, process
+from tests.faults.faults import another, back, frozen, process
 from tests.faults.history import Truth
 from tests.promises import Figure
 
@@ -77,7 +77,8 @@ def kill_thrice(
         for hold in holds:
             held.enter_context(hold)
         for part in ("job", "worker", "job"):
-            worker = eventually(lambda: process(stack, f"{service}-work"))
+            eventually(lambda: back(stack, f"{service}-work"))
+            worker = process(stack, f"{service}-work")
             wake(stack, service)
             hold = eventually(lambda: next(filter(Hold.waiting, holds), None), 60)
             job = eventually(lambda parent=worker: job_of(parent))
