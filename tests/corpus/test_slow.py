@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from common.web import FORM_MAX
-from common.web.worker import has_arrived
+from common.web.worker import has_arrived, patience_s
+from tests.conftest import CAST
 from tests.corpus.wire import talk
 
 HEAD = "POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -22,9 +23,6 @@ CLIENTS = {
     "promise a large body": f"{HEAD}Content-Length: 20000000\r\n\r\nhalf",
     "promise a large file, signed out": f"{HEAD}Content-Length: 9000000\r\n\r\n".replace(
         "/login", "/tasks/import"
-    ),
-    "promise ten thousand letters": f"{HEAD}Content-Length: 120000\r\n\r\nhalf".replace(
-        "/login", "/tasks"
     ),
     "promise chunks": f"{HEAD}Transfer-Encoding: chunked\r\n\r\n",
     "wait to be told to go on": f"{HEAD}Content-Length: 100\r\nExpect: 100-continue\r\n\r\n",
@@ -55,6 +53,33 @@ def test_clients_that_dawdle_keep_nobody_waiting(doors, clients):
 
         assert answer.statuses == [200]
         assert time.monotonic() - began < SOON_S
+
+
+@pytest.mark.promise(44)
+@pytest.mark.parametrize("length", [66_000, 120_000])
+def test_slow_forms_of_somebody_signed_in_take_no_page_away(doors, session_of, length):
+    port = doors.ports["front"]
+    head = f"Host: 127.0.0.1:{port}\r\nCookie: session={session_of(CAST.bob)}\r\n"
+    with crowd(port, f"POST /tasks HTTP/1.1\r\n{head}Content-Length: {length}\r\n\r\ntitle="):
+        time.sleep(0.2)  # until each has what it can get
+        began = time.monotonic()
+
+        answer = talk(port, f"GET /tasks HTTP/1.1\r\n{head}\r\n".encode())
+
+        assert answer.statuses == [200]
+        assert time.monotonic() - began < SOON_S
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        (b"Content-Length: 163840", 20),
+        (b"Content-Length: 20000000", 300),
+        (b"Transfer-Encoding: chunked", 300),
+    ],
+)
+def test_an_upload_is_waited_for_as_long_as_a_slow_line_takes(said, seconds):
+    assert patience_s(b"POST / HTTP/1.1\r\n" + said + b"\r\n\r\n") == seconds
 
 
 @pytest.mark.promise(44)

@@ -92,6 +92,24 @@ def test_what_clients_say_of_themselves_reaches_no_service(send, doors, case):
 
 
 @pytest.mark.promise(34)
+def test_a_trailer_of_an_upload_says_nothing_of_its_sender(doors, session_of):
+    port = doors.ports["front"]
+    doors.upstream.asked.clear()
+    forged = doors.identity("tracker", "POST", "/tasks/import")
+    head = f"Host: 127.0.0.1:{port}\r\nCookie: session={session_of(CAST.ann)}\r\n"
+    said = f"{head}Transfer-Encoding: chunked\r\nTrailer: {HEADER}\r\n\r\n3\r\na=b\r\n0\r\n"
+
+    answer = talk(port, f"POST /tasks/import HTTP/1.1\r\n{said}{HEADER}: {forged}\r\n\r\n".encode())
+
+    [(method, target, headers, body)] = doors.upstream.asked
+    identity = Signer(doors.keys).read(headers[HEADER], "tracker", method, target)
+    assert (answer.statuses, body) == ([200], b"a=b")
+    assert identity
+    assert identity.user_id == CAST.ann.id
+    assert headers[HEADER] != forged
+
+
+@pytest.mark.promise(34)
 @pytest.mark.parametrize("case", cases("identity.http"), ids=lambda case: case.title)
 def test_a_service_believes_the_gateway_alone(send, doors, case):
     for service in SERVICES:

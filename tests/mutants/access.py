@@ -118,6 +118,14 @@ WAYS = [
         "gateway/test_links.py::test_a_link_of_who_was_let_go_is_none_when_they_are_back",
     ),
     Mutant(
+        "a form of 66,000 bytes is waited for in a thread",
+        "common/web/worker.py",
+        "length > FORM_MAX or",
+        "length > 65_536 or",
+        "corpus/test_slow.py::test_slow_forms_of_somebody_signed_in_take_no_page_away",
+        also=("gateway/uploads.py", "length > FORM_MAX:", "length > 65_536:"),
+    ),
+    Mutant(
         "a large form is waited for in a thread",
         "gateway/proxy.py",
         "BODY_MAX if path == routes.UPLOAD else FORM_MAX",
