@@ -142,13 +142,13 @@ def grounds(settings: config.Config) -> list[Ground]:
 
 @pytest.fixture
 def clean(settings: config.Config, grounds: list[Ground]) -> Iterator[None]:
-    """Databases as just migrated, an empty Valkey, no thread's leftovers."""
+    """Databases as just migrated, also on the standbys; an empty Valkey, no thread's leftovers."""
     for ground in grounds:
         ground.db.close_quietly()
         ground.restore()
     with stream.connect(settings.bus_url) as bus:
         bus.flushall()
-    return
+    await_standbys()
 
 
 @pytest.fixture
@@ -158,6 +158,16 @@ def inbox(settings: config.Config) -> Path:
     for letter in folder.glob("*.eml"):
         letter.unlink()
     return folder
+
+
+def await_standbys() -> None:
+    for service in in_order(lambda s: bool(s.store)):
+        lsn = service.primary().value("SELECT pg_current_wal_lsn()")
+        end = time.monotonic() + 10
+        assert service.store
+        while not look(service.store.replica, lsn)[1]:
+            assert time.monotonic() < end, "the standby does not follow"
+            time.sleep(0.005)
 
 
 def in_order(wanted: Callable[[Service], bool]) -> list[Service]:
@@ -182,17 +192,7 @@ def pump(settings: config.Config, clean: None) -> Callable[[], int]:
 @pytest.fixture
 def replayed(settings: config.Config) -> Callable[[], None]:
     """The standby shows everything committed so far."""
-
-    def wait() -> None:
-        for service in in_order(lambda s: bool(s.store)):
-            lsn = service.primary().value("SELECT pg_current_wal_lsn()")
-            end = time.monotonic() + 10
-            assert service.store
-            while not look(service.store.replica, lsn)[1]:
-                assert time.monotonic() < end, "the standby does not follow"
-                time.sleep(0.005)
-
-    return wait
+    return await_standbys
 
 
 @pytest.fixture
