@@ -1,5 +1,6 @@
 """Who is asking, signed by the gateway for one request to one service."""
 
+import hmac
 from hashlib import sha256
 from uuid import UUID
 
@@ -34,10 +35,9 @@ class Signer:
     """Signs with the newest key, believes all that are live."""
 
     def __init__(self, secret_keys: tuple[str, ...]) -> None:
-        oldest_first = list(reversed(secret_keys))
-        self.signer = TimestampSigner(
-            oldest_first, salt="identity", digest_method=sha256, key_derivation="hmac"
-        )
+        # What `key_derivation="hmac"` does, but not once more for each signature.
+        derived = [hmac.digest(key.encode(), b"identity", sha256) for key in reversed(secret_keys)]
+        self.signer = TimestampSigner(derived, digest_method=sha256, key_derivation="none")
 
     def sign(self, identity: Identity) -> str:
         return self.signer.sign(msgspec.json.encode(identity).hex()).decode()

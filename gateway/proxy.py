@@ -177,7 +177,7 @@ class Gateway:
             trail.note_request(caller, method, environ["PATH_INFO"], refusal.status)
             raise
         trail.note_request(caller, method, environ["PATH_INFO"], answer.status)
-        sent = self.door.downwards(answer.getheaders(), environ, is_own=False)
+        sent = self.door.downwards(answer.headers, environ, is_own=False)
         start_response(f"{answer.status} {answer.reason}", sent)
         return content
 

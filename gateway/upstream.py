@@ -2,7 +2,6 @@
 more of its threads than a share.
 """
 
-import http.client
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -12,14 +11,14 @@ from typing import IO, Any
 
 from common.errors import Away, Refused
 from gateway.breaker import Breaker
-from gateway.connection import CHUNK, Connection, Headers, Unsent
+from gateway.connection import CHUNK, Answer, BadAnswer, Connection, Headers, Unsent
 
 CONNECT_S = 2.0
 ANSWER_S = 8.0  # a statement of theirs has 5 s
 LOOK_S = 1.0
 PLACE_S = 1.0
 SAFE = ("GET", "HEAD")
-BAD = (OSError, http.client.HTTPException)
+BAD = (OSError, BadAnswer)
 OK = 200
 
 PARTS = {
@@ -45,17 +44,22 @@ class Slow(Refused):
 class Body:
     """The rest of an answer, chunk by chunk; whole, its connection is kept for the next one."""
 
-    def __init__(self, upstream: "Upstream", link: Connection, answer: Any) -> None:
+    def __init__(self, upstream: "Upstream", link: Connection, answer: Answer) -> None:
         self.upstream = upstream
         self.link: Connection | None = link
         self.answer = answer
 
     def __iter__(self) -> Iterator[bytes]:
-        while chunk := self.answer.read1(CHUNK):
-            yield chunk
-        if self.answer.length:
-            # The status has been sent; only a broken connection can tell the client.
-            raise ConnectionError(f"{self.upstream.service} broke off a long answer")
+        while True:
+            if chunk := self.answer.taken():
+                yield chunk
+            if self.answer.is_whole:
+                break
+            try:
+                self.answer.hear()
+            except BAD as error:
+                # The status has been sent; only a broken connection can tell the client.
+                raise ConnectionError(f"{self.upstream.service} broke off its answer") from error
         if self.link:
             self.upstream.keep(self.link, self.answer)
             self.link = None
@@ -63,9 +67,6 @@ class Body:
     def close(self) -> None:
         if self.link:
             self.link.close()
-
-
-Answer = tuple[http.client.HTTPResponse, list[bytes] | Body]
 
 
 class Upstream:
@@ -93,18 +94,18 @@ class Upstream:
             link.close()
         return None
 
-    def keep(self, link: Connection, answer: Any) -> None:
-        if answer.will_close:
-            link.close()
-        else:
+    def keep(self, link: Connection, answer: Answer) -> None:
+        if answer.is_kept:
             link.kept_at = time.monotonic()
             self.idle.append(link)
+        else:
+            link.close()
 
     def ask(
         self, method: str, target: str, headers: Headers, body: bytes | IO[bytes] | None
-    ) -> Answer:
-        """The service's answer.  Sent again only if the first cannot have been taken, or asking
-        twice is harmless.  Raises Away, Garbled, Slow.
+    ) -> tuple[Answer, list[bytes] | Body]:
+        """The service's answer and its body.  Sent again only if the first cannot have been taken,
+        or asking twice is harmless.  Raises Away, Garbled, Slow.
         """
         with self.place():
             if (body is None or isinstance(body, bytes)) and (link := self.kept()):
@@ -152,9 +153,12 @@ class Upstream:
         """The status and text of an answer that takes no time.  Raises one of BAD."""
         link = Connection(self.url, LOOK_S, LOOK_S)
         try:
-            link.request("GET", path)
-            answer = link.getresponse()
-            return answer.status, answer.read(CHUNK)
+            link.connect()
+            link.send_request("GET", path, [], None)
+            answer = link.answer("GET")
+            return answer.status, answer.read()
+        except Unsent as error:
+            raise BadAnswer("the service hung up") from error
         finally:
             link.close()
 
@@ -169,7 +173,9 @@ class Upstream:
             raise self.away() from error
         return link
 
-    def exchange(self, link: Connection, method: str, *request: Any) -> Answer:
+    def exchange(
+        self, link: Connection, method: str, *request: Any
+    ) -> tuple[Answer, list[bytes] | Body]:
         try:
             return self.talk(link, method, *request)
         except BaseException as error:
@@ -180,9 +186,11 @@ class Upstream:
                 raise Garbled(f"{self.name} broke off its answer.{doubt(method)}") from error
             raise
 
-    def talk(self, link: Connection, *request: Any) -> Answer:
-        link.send_request(*request)
-        answer = link.getresponse()
+    def talk(
+        self, link: Connection, method: str, *request: Any
+    ) -> tuple[Answer, list[bytes] | Body]:
+        link.send_request(method, *request)
+        answer = link.answer(method)
         if answer.length is None or answer.length > CHUNK:
             return answer, Body(self, link, answer)
         content = answer.read()

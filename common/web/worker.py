@@ -9,6 +9,7 @@ import re
 import socket
 import struct
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -126,31 +127,38 @@ class Worker(ThreadWorker):
     def gather(self, conn: Client) -> None:
         """The next request gets a thread as soon as it is there."""
         conn.timeout = time.monotonic() + WAIT_S
-        self.pending_conns.append(conn)
-        readable = partial(self.on_pending_socket_readable, conn)
-        self.poller.register(conn.sock, EVENT_READ, readable)
-        self.on_pending_socket_readable(conn, conn.sock)
+        if go_on := self.heard_enough(conn):
+            go_on(conn)
+        else:
+            self.pending_conns.append(conn)
+            readable = partial(self.on_pending_socket_readable, conn)
+            self.poller.register(conn.sock, EVENT_READ, readable)
 
     def on_pending_socket_readable(self, conn: Client, client: socket.socket) -> None:
+        if go_on := self.heard_enough(conn):
+            self.poller.unregister(client)
+            self.pending_conns.remove(conn)
+            go_on(conn)
+
+    def heard_enough(self, conn: Client) -> Callable[[Client], None] | None:
+        """What is next for this connection, None if more is to be heard of it first."""
         piece = conn.receive()
         if conn.is_leaving:
-            if piece == b"":
-                self.forget(conn)
-                self.hang_up(conn)
-            return
+            return self.hang_up if piece == b"" else None
         data = conn.heard.add(piece or b"")
         if piece == b"" or has_arrived(data):
-            self.forget(conn)
-            conn.heard.end = time.monotonic() + patience_s(data)
-            self.enqueue_req(conn)
-        elif len(data) > HEAD_MAX and b"\r\n\r\n" not in data:
-            conn.refuse(b"431 Request Header Fields Too Large")
-            self.forget(conn)
-            self.see_off(conn)
+            return self.hand_over
+        if len(data) > HEAD_MAX and b"\r\n\r\n" not in data:
+            return self.refuse_long
+        return None
 
-    def forget(self, conn: Client) -> None:
-        self.poller.unregister(conn.sock)
-        self.pending_conns.remove(conn)
+    def hand_over(self, conn: Client) -> None:
+        conn.heard.end = time.monotonic() + patience_s(conn.heard.add(b""))
+        self.enqueue_req(conn)
+
+    def refuse_long(self, conn: Client) -> None:
+        conn.refuse(b"431 Request Header Fields Too Large")
+        self.see_off(conn)
 
     def _keepalive_after(self, conn: Client, keepalive: bool) -> bool:
         conn.heard.end = 0.0  # the rest of a body nobody wanted is not waited for in a thread

@@ -13,6 +13,7 @@ from gateway.connection import Connection
 from tests.gateway.conftest import plain, reply
 
 PLACES = 8
+FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
 
 @pytest.fixture
@@ -186,10 +187,74 @@ def test_a_long_work_may_take_long(as_person, people, upstream, tracker):
     assert statuses == [200, 504]
 
 
-def test_an_answer_that_is_no_http_is_a_bad_one(bob, upstream):
-    upstream.answer = lambda handler: handler.wfile.write(b"what?\r\n\r\n")
+def saying(raw):
+    """A service that answers with these bytes and hangs up."""
+
+    def answer(handler):
+        handler.wfile.write(raw)
+        handler.close_connection = True
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"what?\r\n\r\n",
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi",
+        b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nhi",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi!",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        FINE + b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 2\r\n\r\nhi",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20_000,
+    ],
+)
+def test_an_answer_that_is_no_good_http_is_a_bad_one(bob, upstream, raw):
+    upstream.answer = saying(raw)
 
     assert bob.get("/tasks").status_code == 502
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        FINE,
+        b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + FINE,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nh\r\n1\r\ni\r\n0\r\n\r\n",
+    ],
+)
+def test_an_answer_comes_in_one_piece_or_many(bob, upstream, raw):
+    for size in (len(raw), 1):
+
+        def bit_by_bit(handler, size=size):
+            for start in range(0, len(raw), size):
+                handler.wfile.write(raw[start : start + size])
+                handler.wfile.flush()
+
+        upstream.answer = bit_by_bit
+
+        answer = bob.get("/tasks")
+
+        assert (answer.status, answer.data) == ("200 OK", b"hi")
+        assert "Link" not in answer.headers
+    assert upstream.connections == 1
+
+
+def test_a_head_says_how_long_its_body_would_be(bob, upstream):
+    for _ in range(2):
+        answer = bob.open("HEAD", "/tasks")
+
+        assert (answer.status_code, answer.headers["Content-Length"]) == (200, "2")
+    assert upstream.connections == 1
+
+
+def test_no_header_is_sent_as_two(tracker):
+    with pytest.raises(ValueError, match="more than one line"):
+        tracker.ask("GET", "/tasks", [("Accept", "a\r\nX-Role: admin")], None)
 
 
 def test_a_service_behind_a_unix_socket_is_reached(bob, tmp_path):
