@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -157,29 +158,42 @@ class Gateway:
         return headers
 
     def forward(self, owner: str, environ: Environ, start_response: Callable) -> Iterable[bytes]:
-        caller = self.caller(environ)
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        guess = None
+        if method in SAFE and "exchange.caller" not in environ:
+            guess = sessions.guess(environ["exchange.jar"].get(self.door.session, ""))
+        caller = guess or self.caller(environ)
         if caller is None:
             return self.turn_away(environ, start_response)
+        body = None
         headers = self.upwards(owner, caller, environ)
-        method = environ["REQUEST_METHOD"]
         if method not in SAFE:
-            back = confirmation.FORMS.get(environ["PATH_INFO"])
-            self.step_up.check(caller, back, now=clock.now())
-            if environ["PATH_INFO"] == routes.UPLOAD and caller.role not in routes.UPLOADERS:
+            self.step_up.check(caller, confirmation.FORMS.get(path), now=clock.now())
+            if path == routes.UPLOAD and caller.role not in routes.UPLOADERS:
                 raise Forbidden("Only %(roles)s accounts may do this.", roles=routes.UPLOADERS)
-        body = None if method in SAFE else body_of(environ, headers)
-        target = routes.target_of(environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
-        release()  # others may look up who they are while this one waits
+            body = body_of(environ, headers)
+        target = routes.target_of(path, environ.get("QUERY_STRING", ""))
+        upstream = self.patient if routes.LONG.fullmatch(target) else self.upstreams[owner]
         try:
-            upstream = self.patient if routes.LONG.fullmatch(target) else self.upstreams[owner]
-            answer, content = upstream.ask(method, target, headers, body)
+            meanwhile = partial(self.confirm, guess, environ)
+            answer, content = upstream.ask(method, target, headers, body, meanwhile)
+        except sessions.WrongGuess:
+            return self.forward(owner, environ, start_response)
         except Refused as refusal:
-            trail.note_request(caller, method, environ["PATH_INFO"], refusal.status)
+            trail.note_request(caller, method, path, refusal.status)
             raise
-        trail.note_request(caller, method, environ["PATH_INFO"], answer.status)
+        trail.note_request(caller, method, path, answer.status)
         sent = self.door.downwards(answer.headers, environ, is_own=False)
         start_response(f"{answer.status} {answer.reason}", sent)
         return content
+
+    def confirm(self, guess: Session | None, environ: Environ) -> None:
+        """The caller is who the service was told, and others may look up who they are while this
+        one waits for it.  Raises WrongGuess, Away.
+        """
+        if guess and not guess.is_as(self.caller(environ)):
+            raise sessions.WrongGuess
+        release()
 
     def own(self, environ: Environ, start_response: Callable) -> Callable:
         """The app's `start_response`, its headers passed through the same door."""

@@ -4,11 +4,12 @@ more of its threads than a share.
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore
 from typing import IO, Any
 
+from common.db import release
 from common.errors import Away, Refused
 from gateway.breaker import Breaker
 from gateway.connection import CHUNK, Answer, BadAnswer, Connection, Headers, Unsent
@@ -102,22 +103,28 @@ class Upstream:
             link.close()
 
     def ask(
-        self, method: str, target: str, headers: Headers, body: bytes | IO[bytes] | None
+        self,
+        method: str,
+        target: str,
+        headers: Headers,
+        body: bytes | IO[bytes] | None,
+        meanwhile: Callable[[], None] = release,
     ) -> tuple[Answer, list[bytes] | Body]:
         """The service's answer and its body.  Sent again only if the first cannot have been taken,
-        or asking twice is harmless.  Raises Away, Garbled, Slow.
+        or asking twice is harmless.  `meanwhile` is done while the service works; what it raises
+        makes an end of it.  Raises Away, Garbled, Slow.
         """
         with self.place():
             if (body is None or isinstance(body, bytes)) and (link := self.kept()):
                 try:
-                    return self.exchange(link, method, target, headers, body)
+                    return self.exchange(link, meanwhile, method, target, headers, body)
                 except Unsent:
                     pass
                 except Garbled:
                     if method not in SAFE:
                         raise
             try:
-                return self.exchange(self.fresh(), method, target, headers, body)
+                return self.exchange(self.fresh(), meanwhile, method, target, headers, body)
             except Unsent as error:
                 raise self.away() from error
 
@@ -174,10 +181,12 @@ class Upstream:
         return link
 
     def exchange(
-        self, link: Connection, method: str, *request: Any
+        self, link: Connection, meanwhile: Callable[[], None], method: str, *request: Any
     ) -> tuple[Answer, list[bytes] | Body]:
         try:
-            return self.talk(link, method, *request)
+            link.send_request(method, *request)
+            meanwhile()
+            return self.take(link, link.answer(method))
         except BaseException as error:
             link.close()
             if isinstance(error, TimeoutError):
@@ -186,11 +195,8 @@ class Upstream:
                 raise Garbled(f"{self.name} broke off its answer.{doubt(method)}") from error
             raise
 
-    def talk(
-        self, link: Connection, method: str, *request: Any
-    ) -> tuple[Answer, list[bytes] | Body]:
-        link.send_request(method, *request)
-        answer = link.answer(method)
+    def take(self, link: Connection, answer: Answer) -> tuple[Answer, list[bytes] | Body]:
+        """A small body is taken at once, so that the connection is free for the next request."""
         if answer.length is None or answer.length > CHUNK:
             return answer, Body(self, link, answer)
         content = answer.read()

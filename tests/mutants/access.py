@@ -25,6 +25,14 @@ IDENTITY = [
         "gateway/test_identity.py::test_what_it_signed_is_believed_for_half_a_minute",
     ),
     Mutant(
+        "who somebody was is not found out",
+        "gateway/proxy.py",
+        "        if guess and not guess.is_as(self.caller(environ)):\n",
+        "        if False:\n",
+        "gateway/test_sessions.py::test_a_copied_cookie_opens_nothing_from_then_on",
+        "gateway/test_sessions.py::test_a_page_is_for_who_somebody_is_not_who_they_were",
+    ),
+    Mutant(
         "a session outlives its person's role",
         "gateway/actions.py",
         "        if domain.closes_sessions(before, after):\n",
