@@ -139,19 +139,22 @@ def dressed(db: Server, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
     ]
 
 
-FIRST_DEAL = """
-    SELECT worker_ids[1 + draw('deal', seed, %s, worker_count)]
-    FROM run JOIN roster ON roster.id = roster_id WHERE run.id = %s
-"""
 # A run that started after the task was added reached it if its cursor did; the run of the last
-# deal, in which the task stands or ended, was the last of them.
-LATER_DEALS = """
-    SELECT run.id, kind, requested_by, leaver_id, started_at,
-           worker_ids[1 + draw('deal', seed, %s, worker_count)] AS assignee_id
-    FROM run JOIN roster ON roster.id = roster_id
-    WHERE upper_id >= %s AND cursor >= %s
-        AND position <= (SELECT position FROM run WHERE id = %s)
-    ORDER BY position
+# deal, in which the task stands or ended, was the last of them.  Each roster is read once: it is as
+# long as the company is large.
+DEALS = """
+    WITH reached AS (
+        SELECT * FROM run WHERE id = %s
+        UNION ALL
+        SELECT * FROM run WHERE upper_id >= %s AND cursor >= %s
+            AND position <= (SELECT position FROM run WHERE id = %s)
+    ), known AS MATERIALIZED (
+        SELECT id AS roster_id, worker_ids || '{}' AS worker_ids
+        FROM roster WHERE id IN (SELECT roster_id FROM reached)
+    )
+    SELECT id, kind, requested_by, leaver_id, started_at,
+           worker_ids[1 + draw('deal', seed, %s, cardinality(worker_ids))] AS assignee_id
+    FROM reached JOIN known USING (roster_id) ORDER BY position NULLS FIRST
 """
 EDITS = "SELECT edited_at, edited_by FROM edit WHERE task_id = %s ORDER BY edited_at"
 
@@ -181,10 +184,11 @@ def history(db: Server, task: Row) -> list[Row]:
 
 def deals(db: Server, task: Row) -> list[Row]:
     """The deals of the task in order, drawn again."""
-    assignee_id = db.value(FIRST_DEAL, task["id"], task["first_run_id"])
-    first = task["created_at"], "added", task["added_by"], assignee_id, task["first_run_id"]
-    made = [entry(*first)]
-    for run in db.rows(LATER_DEALS, *[task["id"]] * 3, task["run_id"]):
+    task_id, first_id = task["id"], task["first_run_id"]
+    added, *later = db.rows(DEALS, first_id, task_id, task_id, task["run_id"], task_id)
+    assignee_id = added["assignee_id"]
+    made = [entry(task["created_at"], "added", task["added_by"], assignee_id, first_id)]
+    for run in later:
         if run["kind"] == "departure" and run["leaver_id"] != assignee_id:
             continue
         assignee_id = run["assignee_id"]
