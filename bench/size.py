@@ -6,7 +6,7 @@ from bench.load import Latencies
 from bench.world import World
 
 SMALL_TASKS, SMALL_WORKERS, SMALL_TIMES = 10_000, 1_000, 9
-ROUNDS = 40
+ROUNDS = 60
 
 
 def small(world: World) -> Latencies:

@@ -37,7 +37,7 @@ class Child:
     def start(self) -> None:
         """It runs, and what it says goes to its log."""
         bin_folder = str(Path(sys.executable).parent)
-        env = os.environ | self.env | {"PYTHONUNBUFFERED": "1"}
+        env = os.environ | self.env | {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
         env |= {"PATH": f"{bin_folder}:{env['PATH']}", MARK: mark(self.state, self.name)}
         command = self.command()
         self.started_at = time.monotonic()

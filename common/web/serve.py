@@ -1,5 +1,6 @@
 """gunicorn, set so that it believes nothing a client says about itself."""
 
+import gc
 import os
 import shutil
 import signal
@@ -105,6 +106,7 @@ def serve(name: str, make_app: Callable[[Config], Any], settings: Config) -> Non
         "worker_tmp_dir": "/dev/shm",
         "errorlog": "-",
         "loglevel": "warning",
+        "when_ready": lambda _: gc.freeze(),  # or workers' gc would copy all that is loaded
         "post_request": lambda worker, request, environ, response: release(),
         "on_exit": lambda _: shutil.rmtree(folder, ignore_errors=True),
     }
