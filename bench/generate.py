@@ -4,7 +4,9 @@ Everything agrees as if it had happened: each deal follows from its run's seed a
 from its price, totals from transfers, the tally from the tasks.  No event tells of any of it.
 """
 
+import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +17,7 @@ from common import chance
 from common.db import Server, deadline
 from tracker.models import WORKERS, dealing
 
+FEEDBACK_S = 3  # until the primary knows what the standby still reads
 STATEMENT_S = 900
 PART = 250_000
 INDEX_LATER = 100_000
@@ -164,9 +167,20 @@ def redealt(world: World, times: int) -> None:
             for run in runs:
                 charge(accounting, run)
                 world.catch_up()
+    rest(world)
+
+
+def rest(world: World) -> None:
+    """The servers have done what they do when so much comes by and by: old versions are gone, what
+    was written is on the disk.
+    """
+    world.catch_up()
+    time.sleep(FEEDBACK_S)
     with deadline(STATEMENT_S):
-        for db in (tracker, accounting):
-            db.execute_sql("VACUUM ANALYZE")  # as a server would have done with so much by and by
+        for name in ("tracker", "accounting"):
+            world.db(name).execute_sql("VACUUM ANALYZE")
+    world.catch_up()
+    os.sync()
 
 
 def manager(world: World) -> UUID:

@@ -49,6 +49,12 @@ class World:
     def primaries(self) -> dict[str, Server]:
         return {one.name: one.open(self.settings).primary() for one in services() if one.store}
 
+    def hang_up(self) -> None:
+        """The bench has no connection to a database any more until it asks again."""
+        for one in services():
+            if one.store:
+                one.store.close()
+
     @cached_property
     def people(self) -> dict[str, Browser]:
         """A manager and an admin, signed in; twelve workers are known to all services."""

@@ -28,6 +28,7 @@ SETTINGS = {
     "hot_standby": "on",
     "hot_standby_feedback": "on",
     "max_slot_wal_keep_size": "2GB",
+    "wal_receiver_status_interval": "1s",
     "wal_receiver_timeout": "5s",
     "wal_sender_timeout": "10s",
     "wal_retrieve_retry_interval": "500ms",
