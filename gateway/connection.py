@@ -46,6 +46,8 @@ class Answer:
         self.reason += reason.decode("latin-1")
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.is_begun:  # behind the last chunk
+            return
         self.headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
@@ -55,6 +57,8 @@ class Answer:
         self.is_whole = self.is_begun and self.is_head
 
     def on_body(self, part: bytes) -> None:
+        if self.is_head:
+            raise BadAnswer("a body nobody asked for")
         self.parts.append(part)
 
     def on_message_complete(self) -> None:

@@ -174,8 +174,9 @@ class Gateway:
             body = body_of(environ, headers)
         target = routes.target_of(path, environ.get("QUERY_STRING", ""))
         upstream = self.patient if routes.LONG.fullmatch(target) else self.upstreams[owner]
+        meanwhile = partial(self.confirm, guess, environ)
+        release()  # others may look up who they are while this one waits
         try:
-            meanwhile = partial(self.confirm, guess, environ)
             answer, content = upstream.ask(method, target, headers, body, meanwhile)
         except sessions.WrongGuess:
             return self.forward(owner, environ, start_response)
@@ -188,9 +189,7 @@ class Gateway:
         return content
 
     def confirm(self, guess: Session | None, environ: Environ) -> None:
-        """The caller is who the service was told, and others may look up who they are while this
-        one waits for it.  Raises WrongGuess, Away.
-        """
+        """The caller is who the service was told.  Raises WrongGuess, Away."""
         if guess and not guess.is_as(self.caller(environ)):
             raise sessions.WrongGuess
         release()

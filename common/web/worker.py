@@ -120,6 +120,8 @@ class Worker(ThreadWorker):
         self.gather(Client(self.cfg, client, address, listener.getsockname()))
 
     def on_client_socket_readable(self, conn: Client, client: socket.socket) -> None:
+        if conn not in self.keepalived_conns:  # it has just made room for another
+            return
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
         self.gather(conn)

@@ -252,6 +252,12 @@ def test_a_head_says_how_long_its_body_would_be(bob, upstream):
     assert upstream.connections == 1
 
 
+def test_a_head_with_a_body_is_a_bad_answer(bob, upstream):
+    upstream.answer = saying(FINE)
+
+    assert bob.open("HEAD", "/tasks").status_code == 502
+
+
 def test_no_header_is_sent_as_two(tracker):
     with pytest.raises(ValueError, match="more than one line"):
         tracker.ask("GET", "/tasks", [("Accept", "a\r\nX-Role: admin")], None)
