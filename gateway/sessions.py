@@ -89,8 +89,8 @@ remembered: dict[bytes, Session] = {}
 
 
 def guess(token: str) -> Session | None:
-    """Who this cookie's session was when it was found last, if it was not long ago."""
-    return remembered.get(sha256(token))
+    """Who this cookie's session was when it was found last, unless much speaks against it."""
+    return None if primary.is_away else remembered.get(sha256(token))
 
 
 breaker = Breaker(failures_max=1, away_s=3.0)
@@ -153,12 +153,14 @@ def start(user: Row, *, address: str, device: str, now: datetime) -> str | None:
 def confirm(session_id: UUID, *, now: datetime) -> str:
     """The password was given again: the session goes on under a new token, which is returned."""
     token = new_token()
+    remembered.clear()
     primary.run(CONFIRM, sha256(token), now, session_id)
     return token
 
 
 def end(token: str) -> int:
     """This cookie opens nothing any more; returns how many sessions it opened."""
+    remembered.clear()
     return primary.run("DELETE FROM session WHERE token_sha256 = %s", sha256(token))
 
 
@@ -173,6 +175,7 @@ def end_old(user_id: UUID, now: datetime) -> None:
 
 def end_all(user_id: UUID, *, keep: UUID | None = None) -> int:
     """The person's sessions but `keep` are gone; returns how many."""
+    remembered.clear()
     return primary.run(
         "DELETE FROM session WHERE user_id = %s AND id IS DISTINCT FROM %s", user_id, keep
     )

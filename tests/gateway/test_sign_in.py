@@ -244,7 +244,7 @@ def test_with_the_primary_away_pages_are_read_and_nothing_is_changed(
     assert "everything can be read" in account.text
     assert upstream.headers["X-Exchange-Read-Only"] == "1"
     assert (written.status_code, written.headers["Retry-After"]) == (503, "5")
-    assert {method for method, *_ in upstream.asked} == {"GET"}
+    assert len(upstream.asked) == 1
 
 
 def test_when_the_primary_is_back_everything_can_be_changed_again(

@@ -29,7 +29,6 @@ IDENTITY = [
         "gateway/proxy.py",
         "        if guess and not guess.is_as(self.caller(environ)):\n",
         "        if False:\n",
-        "gateway/test_sessions.py::test_a_copied_cookie_opens_nothing_from_then_on",
         "gateway/test_sessions.py::test_a_page_is_for_who_somebody_is_not_who_they_were",
     ),
     Mutant(
