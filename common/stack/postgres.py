@@ -34,7 +34,9 @@ SETTINGS = {
     "wal_retrieve_retry_interval": "500ms",
     "idle_in_transaction_session_timeout": "60s",
     "synchronous_commit": "on",
+    # What pages ask is short: a plan for several processes takes longer to begin than to do.
     "jit": "off",
+    "max_parallel_workers_per_gather": "0",
 }
 HBA = """\
 host all all 127.0.0.1/32 scram-sha-256

@@ -10,6 +10,8 @@ ALTER SYSTEM SET wal_log_hints = on;
 ALTER SYSTEM SET hot_standby_feedback = on;
 ALTER SYSTEM SET max_slot_wal_keep_size = '8GB';
 ALTER SYSTEM SET idle_in_transaction_session_timeout = '60s';
+ALTER SYSTEM SET jit = off;
+ALTER SYSTEM SET max_parallel_workers_per_gather = 0;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 \c template1
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
