@@ -1,7 +1,7 @@
 """Tasks as pages and JSON show them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -28,9 +28,10 @@ TASK = """
     SELECT task.id, title, jira_id, description, status, assignee_id, added_by, fee_cents,
            reward_cents, created_at, CASE WHEN status = 'done' THEN ended_at END AS completed_at,
            ended_by, ended_at, standing.run_id, task.run_id AS first_run_id
-    FROM standing JOIN task ON task.id = standing.task_id
+    FROM {standing} JOIN task ON task.id = standing.task_id
         LEFT JOIN price ON price.task_id = standing.task_id
 """
+EACH = TASK.format(standing="standing")
 
 
 @dataclass(frozen=True)
@@ -44,20 +45,21 @@ class Filter:
     words: tuple[str, ...] = ()
     order: str = "newest"
 
-    def where(self) -> tuple[str, list[Any]]:
-        """The condition and its parameters."""
-        tests = ["true"]
-        params: list[Any] = []
+    def standing(self) -> tuple[str, list[Any]]:
+        """What holds of how they stand, and its parameters."""
+        where, params = "true", list[Any]()
         if self.status != "all":
-            tests.append("status = %s")
+            where += " AND status = %s"
             params.append(self.status)
         if self.assignee_id:
-            tests.append("assignee_id = %s")
+            where += " AND assignee_id = %s"
             params.append(self.assignee_id)
-        for word in self.words:
-            tests.append("search_text LIKE %s")
-            params.append(f"%{escaped(domain.folded(word))}%")
-        return " AND ".join(tests), params
+        return where, params
+
+    def texts(self) -> tuple[str, list[Any]]:
+        """What holds of their texts besides, and its parameters."""
+        folded = [f"%{escaped(domain.folded(word))}%" for word in self.words]
+        return " AND search_text LIKE %s" * len(folded), folded
 
 
 def escaped(word: str) -> str:
@@ -66,17 +68,20 @@ def escaped(word: str) -> str:
 
 
 class Order(NamedTuple):
-    """How a list goes on, and the key of its rows."""
+    """How a list goes on, the key of its rows, and where the tasks of a page are, given the first
+    that stands as wanted.
+    """
 
     by: str
     behind: str
     key: dict[str, type]
+    within: str = ""
 
 
 # A task without a price has no place among those that have one; it has one within seconds.
 ORDERS = {
-    "newest": Order("standing.task_id DESC", "standing.task_id < %s", {"id": UUID}),
-    "oldest": Order("standing.task_id", "standing.task_id > %s", {"id": UUID}),
+    "newest": Order("standing.task_id DESC", "standing.task_id < %s", {"id": UUID}, "task.id <="),
+    "oldest": Order("standing.task_id", "standing.task_id > %s", {"id": UUID}, "task.id >="),
     "reward": Order(
         "reward_cents DESC, price.task_id DESC",
         "(reward_cents, price.task_id) < (%s, %s)",
@@ -87,32 +92,48 @@ ORDERS = {
 
 def page(db: Server, wanted: Filter, after: Sequence[Any] | None, limit: int) -> list[Row]:
     """Up to `limit` tasks in their order, those behind the key `after`."""
-    where, params = wanted.where()
-    order = ORDERS[wanted.order]
-    if wanted.order == "reward":
-        where += " AND reward_cents IS NOT NULL"
-    if after:
-        where += f" AND {order.behind}"
-        params += after
-    return dressed(
-        db, db.rows(f"{TASK} WHERE {where} ORDER BY {order.by} LIMIT %s", *params, limit)
-    )
+    few, params = first(wanted, after, limit)
+    sql = f"{TASK.format(standing=f'({few}) AS standing')} ORDER BY {ORDERS[wanted.order].by}"
+    return dressed(db, db.rows(sql, *params))
 
 
 def count(db: Server, wanted: Filter, limit: int) -> int:
     """How many there are, counted up to `limit`."""
-    where, params = wanted.where()
-    source = "standing" + (" JOIN task ON task.id = task_id" if wanted.words else "")
-    # In order, and so through an index: just after a run the table begins with old versions.
-    few = f"SELECT FROM {source} WHERE {where} ORDER BY standing.task_id DESC LIMIT %s"
-    return db.value(f"SELECT count(*) FROM ({few}) AS counted", *params, limit)
+    few, params = first(replace(wanted, order="newest"), None, limit)
+    return db.value(f"SELECT count(*) FROM ({few}) AS counted", *params)
+
+
+def first(wanted: Filter, after: Sequence[Any] | None, limit: int) -> tuple[str, list[Any]]:
+    """How the first `limit` behind `after` stand, in order and through an index: just after a run
+    the tables begin with old versions.  Texts and prices are read only where they decide.
+    """
+    order, (where, params) = ORDERS[wanted.order], wanted.standing()
+    source = "standing"
+    if wanted.order == "reward":
+        source += " JOIN price ON price.task_id = standing.task_id"
+    if after:
+        where += f" AND {order.behind}"
+        params += after
+    if wanted.words:
+        source += " JOIN task ON task.id = standing.task_id"
+        texts, words = wanted.texts()
+        if order.within:
+            # Else the planner merges the two in order, and passes every text before the first task.
+            begin = f"SELECT task_id FROM standing WHERE {where} ORDER BY {order.by} LIMIT 1"
+            texts += f" AND {order.within} ({begin})"
+            words += params
+        where, params = where + texts, params + words
+    sql = f"SELECT standing.* FROM {source} WHERE {where} ORDER BY {order.by} LIMIT %s"
+    return sql, [*params, limit]
 
 
 def every(db: Server, wanted: Filter) -> Iterator[Row]:
     """All of them, the newest first, streamed; people by name."""
-    where, params = wanted.where()
+    where, params = wanted.standing()
+    texts, words = wanted.texts()
+    sql = f"{EACH} WHERE {where}{texts} ORDER BY standing.task_id DESC"
     names = {row["id"]: row["name"] for row in db.rows("SELECT id, name FROM person")}
-    for row in db.stream(f"{TASK} WHERE {where} ORDER BY standing.task_id DESC", *params):
+    for row in db.stream(sql, *params, *words):
         row["assignee"] = people.reference(row["assignee_id"], names)["name"]
         row["added_by"] = people.reference(row["added_by"], names)["name"]
         yield row
@@ -120,7 +141,7 @@ def every(db: Server, wanted: Filter) -> Iterator[Row]:
 
 def one(db: Server, task_id: UUID) -> Row:
     """The task with its history.  Raises NotFound."""
-    row = db.row(f"{TASK} WHERE standing.task_id = %s", task_id)
+    row = db.row(f"{EACH} WHERE standing.task_id = %s", task_id)
     if row is None:
         raise NotFound("There is no such task.")
     return {**dressed(db, [row])[0], "history": history(db, row)}
@@ -140,21 +161,23 @@ def dressed(db: Server, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
 
 
 # A run that started after the task was added reached it if its cursor did; the run of the last
-# deal, in which the task stands or ended, was the last of them.  Each roster is read once: it is as
-# long as the company is large.
+# deal, in which the task stands or ended, was the last of them.  Each roster is read once and never
+# copied: it is as long as the company is large.
 DEALS = """
     WITH reached AS (
         SELECT * FROM run WHERE id = %s
         UNION ALL
         SELECT * FROM run WHERE upper_id >= %s AND cursor >= %s
             AND position <= (SELECT position FROM run WHERE id = %s)
-    ), known AS MATERIALIZED (
-        SELECT id AS roster_id, worker_ids || '{}' AS worker_ids
-        FROM roster WHERE id IN (SELECT roster_id FROM reached)
     )
-    SELECT id, kind, requested_by, leaver_id, started_at,
-           worker_ids[1 + draw('deal', seed, %s, cardinality(worker_ids))] AS assignee_id
-    FROM reached JOIN known USING (roster_id) ORDER BY position NULLS FIRST
+    SELECT drawn.* FROM (
+        SELECT id AS roster_id, worker_ids || '{}' AS worker_ids
+        FROM roster WHERE id IN (SELECT roster_id FROM reached) OFFSET 0
+    ) AS known CROSS JOIN LATERAL (
+        SELECT id, kind, requested_by, leaver_id, started_at, position,
+               worker_ids[1 + draw('deal', seed, %s, cardinality(worker_ids))] AS assignee_id
+        FROM reached WHERE reached.roster_id = known.roster_id OFFSET 0
+    ) AS drawn ORDER BY position NULLS FIRST
 """
 EDITS = "SELECT edited_at, edited_by FROM edit WHERE task_id = %s ORDER BY edited_at"
 
