@@ -9,6 +9,7 @@ from common import log as logs
 from common import loop
 from common.db import LOST, Row, deadline
 from common.events import PayoutMade
+from common.outbox import moment_text, telling
 
 log = logging.getLogger("payouts")
 
@@ -21,27 +22,34 @@ NEXT = "SELECT * FROM payout_run WHERE state <> 'done' ORDER BY day LIMIT 1 FOR 
 
 # Each batch is a range of workers, said to every table, so that none is read as a whole each time.
 # Nothing is joined but by an index: of a day that has just ended the planner expects one total.
+# What a payout took back on this day was never the worker's: it counts as carried into the day.  A
+# payout has one fact, which has its id.
 PAY = f"""
     WITH owed AS (
-        SELECT worker_id, fees_cents, rewards_cents, payouts_cents, account.carried_cents
-               + rewards_cents - fees_cents - payouts_cents AS balance_cents
+        SELECT worker_id, fees_cents, rewards_cents, account.carried_cents + rewards_cents
+               - fees_cents - payouts_cents AS balance_cents
         FROM total JOIN account ON account.id = worker_id
-        WHERE day = %s AND total.carried_cents IS NULL AND worker_id > %s AND account.id > %s
-        ORDER BY worker_id LIMIT %s
+        WHERE day = %(day)s AND total.carried_cents IS NULL
+            AND worker_id > %(after_id)s AND account.id > %(after_id)s
+        ORDER BY worker_id LIMIT %(limit)s
     ), due AS MATERIALIZED (
         SELECT *, CASE WHEN balance_cents > 0 THEN new_id() END AS payout_id FROM owed
-    ), span AS (
-        SELECT min(worker_id::text)::uuid AS first_id,
-               max(worker_id::text)::uuid AS last_id FROM due
+    ), passed AS MATERIALIZED (
+        SELECT count(*), count(payout_id) AS paid_count,
+               coalesce(sum(balance_cents) FILTER (WHERE balance_cents > 0), 0) AS paid_cents,
+               min(worker_id::text)::uuid AS first_id, max(worker_id::text)::uuid AS last_id
+        FROM due
     ), paid AS (
         INSERT INTO transfer (id, kind, debit_id, credit_id, worker_id, amount_cents, day,
                               occurred_at, posted_at)
-        SELECT payout_id, 'payout', worker_id, '{CASH}', worker_id, balance_cents, %s, %s, %s
+        SELECT payout_id, 'payout', worker_id, '{CASH}', worker_id, balance_cents, %(day)s,
+               %(now)s, %(now)s
         FROM due WHERE balance_cents > 0
     ), carried AS (
         UPDATE account SET carried_cents = least(balance_cents, 0)
-        FROM due WHERE account.id = worker_id AND account.id >= (SELECT first_id FROM span)
-            AND account.id <= (SELECT last_id FROM span)
+        FROM due WHERE account.id = worker_id AND carried_cents <> least(balance_cents, 0)
+            AND account.id >= (SELECT first_id FROM passed)
+            AND account.id <= (SELECT last_id FROM passed)
     ), settled AS (
         UPDATE total SET (carried_cents, payouts_cents) = (
             SELECT least(balance_cents, 0), total.payouts_cents + greatest(balance_cents, 0)
@@ -49,16 +57,23 @@ PAY = f"""
                          - total.payouts_cents AS balance_cents
                   FROM account WHERE account.id = total.worker_id) AS found
         )
-        WHERE day = %s AND carried_cents IS NULL
-            AND worker_id >= (SELECT first_id FROM span)
-            AND worker_id <= (SELECT last_id FROM span)
-    )
-    SELECT * FROM due ORDER BY worker_id
-"""
-ADVANCE = """
-    UPDATE payout_run SET state = 'running', started_at = coalesce(started_at, %s), error = NULL,
-        done = done + %s, paid_count = paid_count + %s, paid_cents = paid_cents + %s, worker_id = %s
-    WHERE id = %s
+        WHERE day = %(day)s AND carried_cents IS NULL
+            AND worker_id >= (SELECT first_id FROM passed)
+            AND worker_id <= (SELECT last_id FROM passed)
+    ), facts AS (
+        SELECT payout_id AS id, payout_id AS subject, json_build_object(
+            'payout_id', payout_id, 'payout_run_id', %(id)s::text, 'worker_id', worker_id,
+            'day', %(day)s::date, 'carried_cents', balance_cents - rewards_cents + fees_cents,
+            'fees_cents', fees_cents, 'rewards_cents', rewards_cents,
+            'amount_cents', balance_cents, 'currency', %(currency)s::text,
+            'paid_at', %(paid_at)s::text) AS data
+        FROM due WHERE balance_cents > 0
+    ), told AS ({telling(PayoutMade, outbox.source, "facts")})
+    UPDATE payout_run SET state = 'running', started_at = coalesce(started_at, %(now)s),
+        error = NULL, done = done + passed.count, worker_id = coalesce(passed.last_id, worker_id),
+        paid_count = payout_run.paid_count + passed.paid_count,
+        paid_cents = payout_run.paid_cents + passed.paid_cents
+    FROM passed WHERE payout_run.id = %(id)s RETURNING passed.count
 """
 # What was posted and what the mailer was told is counted from there, and must be what was paid.
 FINISH = f"""
@@ -68,10 +83,10 @@ FINISH = f"""
         SELECT count(*), coalesce(sum(amount_cents), 0) AS cents
         FROM transfer WHERE kind = 'payout' AND day = %s
     ) AS moved, (
-        SELECT count(*), coalesce(sum((fact->>'amount_cents')::bigint), 0) AS cents
-        FROM (SELECT envelope::json->'data' AS fact FROM outbox
-              WHERE id >= %s AND type = '{PayoutMade.type}') AS news
-        WHERE fact->>'payout_run_id' = %s
+        SELECT count(*), coalesce(sum(amount_cents), 0) AS cents
+        FROM outbox CROSS JOIN json_to_record(envelope::json->'data')
+             AS fact (payout_run_id uuid, amount_cents bigint)
+        WHERE id >= %s AND type = '{PayoutMade.type}' AND payout_run_id = %s
     ) AS told
     WHERE id = %s
 """
@@ -115,36 +130,22 @@ def pay_batch(*, now: datetime, limit: int = BATCH) -> Row | None:
 def advance(run: Row, *, now: datetime, limit: int) -> Row:
     """The next `limit` workers of the locked run are paid or carried over, and told of."""
     logs.trace.set(run["trace"])
-    day, after = run["day"], run["worker_id"] or FIRST
-    due = primary.rows(PAY, day, after, after, limit, day, now, now, day)
-    paid = [worker for worker in due if worker["payout_id"]]
-    outbox.add_all(payout_made(run, worker, now) for worker in paid)
-    paid_cents = sum(worker["balance_cents"] for worker in paid)
-    last = due[-1]["worker_id"] if due else run["worker_id"]
-    primary.run(ADVANCE, now, len(due), len(paid), paid_cents, last, run["id"])
-    if len(due) < limit:
+    values = {
+        **run,
+        "after_id": run["worker_id"] or FIRST,
+        "limit": limit,
+        "now": now,
+        "paid_at": moment_text(now),
+        "currency": Agreed.terms.currency,
+    }
+    passed = primary.execute_sql(PAY, values).fetchone()[0]
+    outbox.notify()
+    if passed < limit:
         # Ids of the run and of its facts are of the same clock, the database's.
-        primary.run(FINISH, now, day, run["id"], str(run["id"]), run["id"])
-        primary.run(CLOSE, now, day)
-        log.info("%s is paid out", day, extra={"run": run["id"]})
+        primary.run(FINISH, now, run["day"], run["id"], run["id"], run["id"])
+        primary.run(CLOSE, now, run["day"])
+        log.info("%s is paid out", run["day"], extra={"run": run["id"]})
     return primary.rows("SELECT * FROM payout_run WHERE id = %s", run["id"])[0]
-
-
-def payout_made(run: Row, worker: Row, now: datetime) -> PayoutMade:
-    # A payout taken back on this day was never the worker's, so it counts as carried into the day.
-    moved_cents = worker["rewards_cents"] - worker["fees_cents"]
-    return PayoutMade(
-        payout_id=worker["payout_id"],
-        payout_run_id=run["id"],
-        worker_id=worker["worker_id"],
-        day=run["day"],
-        carried_cents=worker["balance_cents"] - moved_cents,
-        fees_cents=worker["fees_cents"],
-        rewards_cents=worker["rewards_cents"],
-        amount_cents=worker["balance_cents"],
-        currency=Agreed.terms.currency,
-        paid_at=now,
-    )
 
 
 def runs(ids: list[UUID]) -> list[Row]:

@@ -1,7 +1,7 @@
 """The fact is committed with the change it tells of; the relay publishes it later."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
@@ -44,6 +44,29 @@ ADD = f"""
                WITH ORDINALITY AS fact (type, subject, schema, data, n) ORDER BY n) AS facts
     ) {WAKE}
 """
+
+
+def telling(event: type[Event], source: str, facts: str) -> str:
+    """The INSERT of one such event for each of `facts` (id, subject, data), rows of the query that
+    it stands in; takes `trace`.
+    """
+    envelope = ENVELOPE.format(
+        source=f"'{source}'",
+        type=f"'{event.type}'",
+        subject="subject",
+        schema=f"'{event.schema}'",
+        trace="%(trace)s::text",
+        data="data",
+    )
+    return f"""
+        INSERT INTO outbox (id, type, envelope)
+        SELECT id, '{event.type}', {envelope} FROM {facts}
+    """
+
+
+def moment_text(moment: datetime) -> str:
+    """ISO 8601 with Z, as events spell it."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def first_id(moment: datetime) -> UUID:

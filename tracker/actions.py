@@ -9,10 +9,11 @@ from common import log
 from common.db import Row
 from common.errors import Conflict, NotFound
 from common.events import TaskAdded, TaskCompleted, TaskWithdrawn
+from common.outbox import moment_text
 from common.say import say
 from tracker import domain
 from tracker.domain import Draft
-from tracker.facts import DEALT_FACTS, moment_text
+from tracker.facts import DEALT_FACTS
 from tracker.models import WORKERS, dealing, outbox, primary
 
 ADD = """

@@ -12,8 +12,9 @@ from uuid import UUID
 from common import log as logs
 from common.db import Row
 from common.errors import Conflict, NotFound
+from common.outbox import moment_text
 from common.say import word
-from tracker.facts import DEALT_FACTS, moment_text
+from tracker.facts import DEALT_FACTS
 from tracker.models import DEALT_TO, WORKERS, dealing, deals_held, outbox, primary, roster
 
 log = logging.getLogger("runs")
