@@ -7,9 +7,11 @@ from uuid import UUID
 
 import msgspec
 
+from common import log
 from common.db import Row
 from common.errors import Conflict, NotFound
 from common.events import LetterSettled, LinkIssued, PayoutMade
+from common.outbox import WAKE, moment_text, telling
 from common.say import word
 from mailer import domain, models, wording
 from mailer.models import outbox, primary
@@ -49,9 +51,18 @@ LEASE_DUE = """
               coalesce(language, 'en') AS language, attempts, queued_at,
               next_attempt_at AS leased_until, trace
 """
-SETTLE = """
-    UPDATE letter SET state = %s, attempts = attempts + 1, error = %s, settled_at = %s
-    WHERE id = %s AND state = 'sending' AND next_attempt_at = %s
+SETTLE = f"""
+    WITH settled AS (
+        UPDATE letter SET state = %(state)s, attempts = attempts + 1, error = %(error)s,
+            settled_at = %(now)s
+        WHERE id = %(id)s AND state = 'sending' AND next_attempt_at = %(leased_until)s
+        RETURNING id, kind, cause_id, state
+    ), facts AS (
+        SELECT new_id() AS id, id AS subject, json_build_object(
+            'letter_id', id, 'cause_id', cause_id, 'state', state,
+            'settled_at', %(settled_at)s::text) AS data
+        FROM settled WHERE kind = 'payout'
+    ), told AS ({telling(LetterSettled, outbox.source, "facts")}) {WAKE}
 """
 PUT_BACK = """
     UPDATE letter SET state = 'queued', attempts = attempts + %s, error = coalesce(%s, error),
@@ -87,14 +98,16 @@ def settle(
     """The letter is sent or failed, and the fact is told if it is about a payout; nothing if its
     lease was lost.
     """
-    with primary.atomic():
-        settled = primary.run(SETTLE, state, error, now, letter.id, letter.leased_until)
-        if settled and letter.kind == "payout":
-            outbox.add(
-                LetterSettled(
-                    letter_id=letter.id, cause_id=letter.cause_id, state=state, settled_at=now
-                )
-            )
+    values = {
+        "id": letter.id,
+        "state": state,
+        "error": error,
+        "now": now,
+        "leased_until": letter.leased_until,
+        "settled_at": moment_text(now),
+        "trace": log.trace.get(),
+    }
+    primary.execute_sql(SETTLE, values)
 
 
 def put_back(
