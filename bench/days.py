@@ -2,13 +2,14 @@
 
 import smtplib
 from datetime import timedelta
+from uuid import uuid4
 
 from bench import generate
 from bench.figures import Figure, timed, wait_until
 from bench.world import World
 from common import clock
 from common.db import deadline
-from common.events import TaskAdded, TaskCompleted, UserAdded
+from common.events import LinkIssued, TaskAdded, TaskCompleted, UserAdded
 from common.events.base import Event
 from common.outbox import Outbox
 
@@ -121,6 +122,16 @@ def writing(world: World, count: int) -> list[Figure]:
     raw = raw_mails(world, min(count, 2000))
     return [Figure("mail, one mailer", size, rate, "letters/s", raw, "raw SMTP", "≥ 200",
                    rate >= 200)]  # fmt: skip
+
+
+def waiting(world: World, count: int) -> None:
+    """As many of the people generated last are written to; their letters wait for an address."""
+    gateway, until = world.db("gateway"), clock.now() + timedelta(days=1)
+    with gateway.atomic():
+        Outbox(gateway, "gateway").add_all(
+            LinkIssued(link_id=uuid4(), user_id=each, purpose="invitation", expires_at=until)
+            for each in generate.newest_people(world, count)
+        )
 
 
 def raw_mails(world: World, count: int) -> float:

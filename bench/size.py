@@ -1,17 +1,18 @@
 """Pages of a large company beside those of a small one, and a large company made."""
 
-from bench import generate, pages
+from bench import days, generate, pages
 from bench.figures import Figure, timed
 from bench.load import Latencies
 from bench.world import World
 
-SMALL_TASKS, SMALL_WORKERS, SMALL_TIMES = 10_000, 1_000, 9
+SMALL_TASKS, SMALL_WORKERS, SMALL_TIMES, SMALL_LETTERS = 10_000, 1_000, 9, 100
 ROUNDS = 60
 
 
 def small(world: World) -> Latencies:
-    """The pages with 10,000 open tasks and 100,000 transfers."""
+    """The pages with 10,000 open tasks and 100,000 transfers, none of them empty."""
     generate.people(world, SMALL_WORKERS)
+    days.waiting(world, SMALL_LETTERS)
     generate.tasks(world, SMALL_TASKS)
     generate.redealt(world, SMALL_TIMES)
     world.settle()
