@@ -38,8 +38,7 @@ def dealing() -> Iterator[Row]:
     and they for him.  Raises Conflict if there is nobody to deal to.
     """
     with primary.atomic():
-        primary.execute_sql(SHARE_DEALS)
-        yield roster()
+        yield roster(SHARE_DEALS)
 
 
 @contextmanager
@@ -50,11 +49,12 @@ def deals_held() -> Iterator[None]:
         yield
 
 
-def roster() -> Row:
-    """The current roster, made now if people changed since the last.  Raises Conflict if there is
-    nobody to deal to.
+def roster(lock: str = "") -> Row:
+    """The current roster, made now if people changed since the last, seen under the lock.  Raises
+    Conflict if there is nobody to deal to.
     """
-    found = primary.row(CURRENT)
+    # One round trip; the second statement sees what was committed when the lock was had.
+    found = primary.row(f"{lock}; {CURRENT}" if lock else CURRENT)
     if found is None:
         primary.run(MAKE)
         found = primary.row(CURRENT)
