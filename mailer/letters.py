@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from common import log
-from common.db import Row
+from common.db import LOST, Row
 from common.errors import Conflict, NotFound
 from common.events import LetterSettled, LinkIssued, PayoutMade
 from common.outbox import WAKE, moment_text, telling
@@ -62,7 +62,8 @@ SETTLE = f"""
             'letter_id', id, 'cause_id', cause_id, 'state', state,
             'settled_at', %(settled_at)s::text) AS data
         FROM settled WHERE kind = 'payout'
-    ), told AS ({telling(LetterSettled, outbox.source, "facts")}) {WAKE}
+    ), told AS ({telling(LetterSettled, outbox.source, "facts")})
+    {WAKE} AND EXISTS (SELECT FROM facts)
 """
 PUT_BACK = """
     UPDATE letter SET state = 'queued', attempts = attempts + %s, error = coalesce(%s, error),
@@ -107,7 +108,12 @@ def settle(
         "settled_at": moment_text(now),
         "trace": log.trace.get(),
     }
-    primary.execute_sql(SETTLE, values)
+    try:
+        primary.execute_sql(SETTLE, values)
+    except LOST:
+        # Perhaps it was done; then the letter is no longer sending, and this does nothing.
+        primary.close_quietly()
+        primary.execute_sql(SETTLE, values)
 
 
 def put_back(
