@@ -17,8 +17,6 @@ from common.stack.status import is_stopping, record
 from common.stack.wheels import wheel
 
 PATIENCE_S = 60.0
-# A fact of a thousand deals takes 80 kB: what is as large is given back when it is deleted.
-ENV = {"valkey": {"MALLOC_MMAP_THRESHOLD_": "65536"}}
 
 
 class Servers:
@@ -93,7 +91,7 @@ class Servers:
         for name, command in commands.items():
             self.state.stopped(name).unlink(missing_ok=True)
             port = self.state.port(name)
-            self.children[name] = Child(self.state, name, command, ENV.get(name, {}), port)
+            self.children[name] = Child(self.state, name, command, {}, port)
         self.children["valkey"].start()
         self.children["smtp"].start()
         primary = self.postgres[self.state.primary]
