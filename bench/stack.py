@@ -51,6 +51,7 @@ class Stack:
         self.env = outer_environment() | {
             "EXCHANGE_STATE": str(folder),
             "EXCHANGE_DEMO": "0",
+            "EXCHANGE_PG_SHARED_BUFFERS": "160MB",
         }
 
     def start(self) -> float:
