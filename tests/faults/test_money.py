@@ -28,9 +28,9 @@ TASK_AT = """
     SELECT task_id FROM deal WHERE task_id = (
         SELECT task_id FROM deal ORDER BY task_id OFFSET %s LIMIT 1)
 """
-ACCOUNT_AT = """
-    SELECT id FROM account WHERE id = (
-        SELECT worker_id FROM total JOIN business_day USING (day)
+TOTAL_AT = """
+    SELECT day FROM total WHERE (worker_id, day) = (
+        SELECT worker_id, day FROM total JOIN business_day USING (day)
         WHERE state = 'open' ORDER BY worker_id OFFSET %s LIMIT 1)
 """
 DEALS = "SELECT count(*) FROM deal WHERE run_id = %s"
@@ -175,10 +175,10 @@ def test_what_is_said_again_moves_no_money(
 def test_each_worker_is_paid_once_a_day_whoever_is_killed(
     stack: Stack, truth: Truth, owed: dict[Any, int], eventually: Callable, figure: Figure
 ) -> None:
-    holds = [Hold(truth.accounting, ACCOUNT_AT, rank) for rank in (700, 1_500, 2_300)]
-
     with another(stack, "schedule"):
-        pass_days(truth.accounting, 1)
+        with frozen(stack, "accounting-work"):
+            pass_days(truth.accounting, 1)
+            holds = [Hold(truth.accounting, TOTAL_AT, rank) for rank in (700, 1_500, 2_300)]
         kills = list(kill_thrice(stack, "accounting", holds, eventually))
         killed = clock.now()
         wake(stack, "accounting")
@@ -193,10 +193,11 @@ def test_each_worker_is_paid_once_a_day_whoever_is_killed(
 def test_a_job_that_outlives_its_worker_does_no_harm(
     stack: Stack, truth: Truth, owed: dict[Any, int], eventually: Callable
 ) -> None:
-    with Hold(truth.accounting, ACCOUNT_AT, 1_500) as hold, ExitStack() as asleep:
+    with ExitStack() as asleep:
         asleep.enter_context(frozen(stack, "accounting-work"))
+        pass_days(truth.accounting, 1)
+        hold = asleep.enter_context(Hold(truth.accounting, TOTAL_AT, 1_500))
         with another(stack, "accounting work") as worker:
-            pass_days(truth.accounting, 1)
             for _ in ("the orphan to be", "the other"):
                 wake(stack, "accounting")
             [backend] = eventually(hold.waiting, 60)
