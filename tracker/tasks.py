@@ -162,7 +162,7 @@ def dressed(db: Server, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
 
 # A run that started after the task was added reached it if its cursor did; the run of the last
 # deal, in which the task stands or ended, was the last of them.  Each roster is read once and never
-# copied: it is as long as the company is large.
+# copied, for it is as long as the company is large: `OFFSET 0` keeps the planner from hashing it.
 DEALS = """
     WITH reached AS (
         SELECT * FROM run WHERE id = %s
