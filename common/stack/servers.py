@@ -17,6 +17,10 @@ from common.stack.status import is_stopping, record
 from common.stack.wheels import wheel
 
 PATIENCE_S = 60.0
+# The wheel's Valkey has glibc's allocator, which gives back what is freed only if it was mapped by
+# itself: so a stream is kept in large pieces, and each is mapped.
+PIECE_BYTES = 262_144
+ENV = {"valkey": {"MALLOC_MMAP_THRESHOLD_": str(PIECE_BYTES // 4)}}
 
 
 class Servers:
@@ -91,7 +95,7 @@ class Servers:
         for name, command in commands.items():
             self.state.stopped(name).unlink(missing_ok=True)
             port = self.state.port(name)
-            self.children[name] = Child(self.state, name, command, {}, port)
+            self.children[name] = Child(self.state, name, command, ENV.get(name, {}), port)
         self.children["valkey"].start()
         self.children["smtp"].start()
         primary = self.postgres[self.state.primary]
@@ -139,6 +143,8 @@ class Servers:
             "appendfsync": "everysec",
             "save": '""',
             "maxmemory-policy": "noeviction",
+            "stream-node-max-bytes": PIECE_BYTES,
+            "stream-node-max-entries": 1000,
             "set-proc-title": "no",  # it would overwrite the mark in its environment
         }
         text = "".join(f"{key} {value}\n" for key, value in settings.items())

@@ -7,10 +7,12 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import psycopg2
 import pytest
 import redis
 
+from common import stream
 from common.stack import unroot
 from common.stack.child import family
 from common.stack.servers import Servers
@@ -107,6 +109,24 @@ def test_the_inbox_keeps_mails_in_order_and_survives_nonsense(servers: Servers):
     ]
     with smtplib.SMTP(host, port) as client:
         assert client.noop()[0] == 250
+
+
+def test_the_bus_gives_back_the_memory_of_what_was_acknowledged(servers: Servers):
+    child = servers.children["valkey"].process
+    assert child
+
+    def memory_mb() -> float:
+        return psutil.Process(child.pid).memory_info().rss / 1e6
+
+    bus = stream.connect(servers.env["BUS_URL"])
+    before = memory_mb()
+    for _ in range(100):
+        last = stream.publish(bus, "events:heavy", ["x" * 500] * 1000)[-1]
+    assert memory_mb() > before + 50
+
+    stream.trim(bus, "events:heavy", last)
+
+    until(lambda: memory_mb() < before + 5)
 
 
 def test_the_callers_environment_wins_but_for_addresses(
