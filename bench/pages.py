@@ -20,6 +20,7 @@ def paths(world: World) -> list[str]:
     found = [
         "/tasks", "/tasks?status=all", "/tasks?status=done", f"/tasks?assignee={person}",
         "/tasks?q=насос", "/tasks?q=修理+shop", "/tasks?q=ö", "/tasks?q=nothing-like-it",
+        "/tasks?q=会議",
         f"/tasks/{task['task_id']}", "/tasks/new", "/reassignments", "/reassignments/new",
         "/earnings", f"/earnings/{person}", "/earnings/people", "/accounting", "/analytics",
         "/analytics/chart.svg", "/payout-runs", "/mail", "/events", "/users", f"/users/{person}",

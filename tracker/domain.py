@@ -14,6 +14,8 @@ TITLE_MAX = 200
 DESCRIPTION_MAX = 10_000
 KEY_MAX = 50
 KEYED = re.compile(r"^\[([A-Z][A-Z0-9]*-[0-9]+)\] - (.+)$")
+# Han, kana and hangul, as regular expressions of Python and PostgreSQL write them: two make a word.
+DENSE = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff"
 KEY = re.compile(r"[A-Z][A-Z0-9]*-[0-9]+")
 NOBODY = say("There is nobody to deal this to: no worker or accountant is active.")
 
@@ -39,6 +41,11 @@ def folded(text: str) -> str:
     """
     plain = unicodedata.normalize("NFKC", text).casefold()
     return plain.replace("i\u0307", "i").replace("ı", "i")
+
+
+def spaced(word: str) -> str:
+    """`word` folded, each of its Han, kana and hangul characters apart; itself if it has none."""
+    return re.sub(f"([{DENSE}])", r" \1 ", folded(word))
 
 
 def search_text(draft: Draft) -> str:

@@ -32,6 +32,13 @@ TASK = """
         LEFT JOIN price ON price.task_id = standing.task_id
 """
 EACH = TASK.format(standing="standing")
+FOUND = " AND search_text LIKE %s"
+# Trigrams find no word of two letters; of Han, kana and hangul, they find each as a word by itself.
+TRIGRAM = 3
+FOUND_SPACED = f"""
+    AND search_text ~ '[{domain.DENSE}]'
+    AND regexp_replace(search_text, '([{domain.DENSE}])', ' \\1 ', 'g') LIKE %s
+"""
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,13 @@ class Filter:
 
     def texts(self) -> tuple[str, list[Any]]:
         """What holds of their texts besides, and its parameters."""
-        folded = [f"%{escaped(domain.folded(word))}%" for word in self.words]
-        return " AND search_text LIKE %s" * len(folded), folded
+        where, params = "", list[Any]()
+        for word in self.words:
+            folded, spaced = domain.folded(word), domain.spaced(word)
+            is_short = len(folded) < TRIGRAM and spaced != folded
+            where += FOUND_SPACED if is_short else FOUND
+            params.append(f"%{escaped(spaced if is_short else folded)}%")
+        return where, params
 
 
 def escaped(word: str) -> str:

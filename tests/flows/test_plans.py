@@ -16,7 +16,7 @@ from common.db import Server
 from common.events import TaskCompleted
 from tests.conftest import Cast, Client
 from tests.gateway.conftest import Browser, password_hash
-from tracker import tasks
+from tracker import domain, tasks
 
 # All there is in these is read by some page, and there will never be much: a row a day, a service,
 # a group of people, or a mistake.
@@ -224,33 +224,54 @@ def texts_read(plan: dict[str, Any]) -> int:
     return own + sum(texts_read(part) for part in plan.get("Plans", ()))
 
 
+@pytest.fixture
+def texts(company: World, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows of `task` each query of tasks looked at."""
+    found, ask = list[int](), Server.execute_sql
+
+    def execute_sql(self: Server, sql: str, params: Any = None) -> Any:
+        if "standing" in sql:
+            ask(self, "SET enable_seqscan = off; SET enable_hashjoin = off")
+            plan = ask(self, f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params).fetchone()[0][0]
+            found.append(texts_read(plan["Plan"]))
+        return ask(self, sql, params)
+
+    monkeypatch.setattr(Server, "execute_sql", execute_sql)
+    return found
+
+
 @pytest.mark.parametrize("order", ["newest", "oldest"])
 @pytest.mark.parametrize("words", [(), ("a",)], ids=["all", "searched"])
 def test_a_list_does_not_pass_the_tasks_that_stand_otherwise(
-    company: World, order: str, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    company: World, order: str, words: tuple[str, ...], texts: list[int]
 ) -> None:
     """Whoever completes tasks completes those that came together."""
     tracker = company.db("tracker")
     newest = "DESC" if order == "newest" else ""
     tracker.execute_sql(ENDED.format(f"ORDER BY task_id {newest} LIMIT 2000"))
     tracker.execute_sql("ANALYZE")
-    asked = list[int]()
-    ask = Server.execute_sql
-
-    def execute_sql(self: Server, sql: str, params: Any = None) -> Any:
-        if "standing" in sql:
-            ask(self, "SET enable_seqscan = off; SET enable_hashjoin = off")
-            plan = ask(self, f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params).fetchone()[0][0]
-            asked.append(texts_read(plan["Plan"]))
-        return ask(self, sql, params)
-
-    monkeypatch.setattr(Server, "execute_sql", execute_sql)
     wanted = tasks.Filter(words=words, order=order)
     first = tasks.page(tracker, wanted, None, 26)
     tasks.page(tracker, wanted, [first[-1]["id"]], 26)
 
-    assert len(asked) == 2
-    assert max(asked) < 300, asked
+    assert len(texts) == 2
+    assert max(texts) < 300, texts
+
+
+@pytest.mark.parametrize("word", ["会議", "議", "회의", "x議"])
+def test_a_rare_word_is_found_without_reading_all_titles(
+    company: World, texts: list[int], word: str
+) -> None:
+    tracker = company.db("tracker")
+    title = domain.search_text(domain.Draft("準備の会議 회의록 x議"))
+    rare = "UPDATE task SET search_text = %s WHERE id = (SELECT min(task_id::text)::uuid FROM deal)"
+    tracker.run(rare, title)
+    tracker.execute_sql("ANALYZE")
+
+    found = tasks.page(tracker, tasks.Filter(words=(word,)), None, 26)
+
+    assert len(found) == 1
+    assert max(texts) < 300, texts
 
 
 def test_a_plan_that_reads_a_whole_table_is_found(company: World, seen: Asked) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from common.events import TasksPriced
 from tests.conftest import Cast, Client
 from tests.tracker.conftest import NOW, added, asked, holder, many, work
-from tracker import actions, handlers
+from tracker import actions, domain, handlers
 from tracker.models import primary
 
 TASK = {
@@ -83,6 +84,23 @@ def test_the_list_filters_by_status_assignee_and_words(cast: Cast, see: Any) -> 
     assert titles(see(cast.bob, "/tasks?q=f%5C_the")) == []
     assert titles(see(cast.bob, f"/tasks?status=done&assignee={mopper}")) == ["Mop the Floor"]
     assert titles(see(cast.bob, f"/tasks?status=all&assignee={uuid4()}")) == []
+
+
+@pytest.mark.parametrize(
+    "word", ["会", "会議", "議室", "会議室", "A会", "室b", "회의", "ー", "ﾃｽ", "(会"]
+)
+def test_short_words_of_dense_scripts_are_found(cast: Cast, see: Any, word: str) -> None:
+    added(cast.ann, "議会 会 議 회 의 テ ス A 会 (")
+    added(cast.ann, "掃除する(会議室をa会議室B) 회의록 テストケース")
+
+    found = titles(see(cast.bob, "/tasks?" + urlencode({"q": word})))
+
+    assert found == [title for title in titles(see(cast.bob, "/tasks")) if is_in(word, title)]
+    assert "掃除する(会議室をa会議室B) 회의록 テストケース" in found
+
+
+def is_in(word: str, title: str) -> bool:
+    return domain.folded(word) in domain.folded(title)
 
 
 def test_mine_are_those_dealt_to_me(cast: Cast, see: Any) -> None:
