@@ -43,9 +43,15 @@ def folded(text: str) -> str:
     return plain.replace("i\u0307", "i").replace("ı", "i")
 
 
-def spaced(word: str) -> str:
-    """`word` folded, each of its Han, kana and hangul characters apart; itself if it has none."""
-    return re.sub(f"([{DENSE}])", r" \1 ", folded(word))
+def is_short(word: str) -> bool:
+    """Whether the word has no trigram, and Han, kana or hangul characters to look for instead."""
+    plain = folded(word)
+    return len(plain) < 3 and spaced(plain) != plain
+
+
+def spaced(text: str) -> str:
+    """The folded text, each of its Han, kana and hangul characters apart."""
+    return re.sub(f"([{DENSE}])", r" \1 ", text)
 
 
 def search_text(draft: Draft) -> str:
