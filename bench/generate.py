@@ -119,7 +119,7 @@ def tasks(world: World, count: int) -> None:
     """There are `count` open tasks, dealt among those dealt to now, their fees charged."""
     tracker = world.db("tracker")
     there = tracker.value("SELECT count(*) FROM deal")
-    kept = ("task_search",) if count - there >= INDEX_LATER else ()
+    kept = ("task_search", "task_short_words") if count - there >= INDEX_LATER else ()
     with deadline(STATEMENT_S), without_indexes(tracker, "task", kept):
         while there < count:
             size = min(PART, count - there)

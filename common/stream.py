@@ -128,7 +128,7 @@ def acknowledged(bus: redis.Redis, stream: str, groups: Iterable[str]) -> str | 
 
 def trim(bus: redis.Redis, stream: str, before: str) -> None:
     """What is before the entry is gone, but for what shares a node of the stream with it."""
-    # One command drops a hundred nodes at most, so that nobody waits for it.
+    # One command drops some nodes at most, so that nobody waits for it.
     while bus.xtrim(stream, minid=before, approximate=True):
         pass
 

@@ -15,7 +15,10 @@ DESCRIPTION_MAX = 10_000
 KEY_MAX = 50
 KEYED = re.compile(r"^\[([A-Z][A-Z0-9]*-[0-9]+)\] - (.+)$")
 # Han, kana and hangul, as regular expressions of Python and PostgreSQL write them: two make a word.
-DENSE = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff"
+DENSE = (
+    r"\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\ufa0e-\ufa29"
+    r"\U00020000-\U0003ffff"
+)
 KEY = re.compile(r"[A-Z][A-Z0-9]*-[0-9]+")
 NOBODY = say("There is nobody to deal this to: no worker or accountant is active.")
 
@@ -44,9 +47,8 @@ def folded(text: str) -> str:
 
 
 def is_short(word: str) -> bool:
-    """Whether the word has no trigram, and Han, kana or hangul characters to look for instead."""
-    plain = folded(word)
-    return len(plain) < 3 and spaced(plain) != plain
+    """Whether the folded word has no trigram, but Han, kana or hangul characters to look for."""
+    return len(word) < 3 and spaced(word) != word
 
 
 def spaced(text: str) -> str:

@@ -35,9 +35,9 @@ EACH = TASK.format(standing="standing")
 FOUND = " AND search_text LIKE %s"
 # Trigrams find no word of two letters; of Han, kana and hangul, they find each as a word by itself.
 # The first line is quick, and says nothing to the planner, who would think the word rarer for it.
+HAS_DENSE = f" AND search_text ~ '[{domain.DENSE}]'"
 FOUND_SPACED = f"""
-    AND strpos(search_text, %s) > 0
-    AND search_text ~ '[{domain.DENSE}]'
+    AND strpos(search_text, %s) <> 0
     AND regexp_replace(search_text, '([{domain.DENSE}])', ' \\1 ', 'g') LIKE %s
 """
 
@@ -67,14 +67,17 @@ class Filter:
     def texts(self) -> tuple[str, list[Any]]:
         """What holds of their texts besides, and its parameters."""
         where, params = "", list[Any]()
-        for word in sorted(self.words, key=domain.is_short):
-            folded = domain.folded(word)
+        # What is quick to tell comes first.
+        words = sorted(map(domain.folded, self.words), key=domain.is_short)
+        for word in words:
             if domain.is_short(word):
                 where += FOUND_SPACED
-                params += [folded, f"%{escaped(domain.spaced(folded))}%"]
+                params += [word, f"%{escaped(domain.spaced(word))}%"]
             else:
                 where += FOUND
-                params.append(f"%{escaped(folded)}%")
+                params.append(f"%{escaped(word)}%")
+        if any(map(domain.is_short, words)):
+            where += HAS_DENSE
         return where, params
 
 

@@ -171,9 +171,12 @@ def test_only_what_may_be_lost_is_published_again(wire: Wire) -> None:
 @pytest.mark.promise(14)
 def test_trimming_never_drops_what_a_slow_group_has_to_read(wire: Wire) -> None:
     relay = Relay("tests", wire.primary, wire.bus, [GROUP, "slow"])
-    wire.bus.config_set("stream-node-max-entries", 100)
+    node = "stream-node-max-entries"
+    usual = wire.bus.config_get(node)[node]
+    wire.bus.config_set(node, 100)
     wire.say(*(fact(number) for number in range(3000)))
     relay.drain()
+    wire.bus.config_set(node, usual)
     wire.consumer.drain()
     relay.tidy()
     assert wire.bus.xlen(STREAM) == 3000, "trimmed although a group is missing"

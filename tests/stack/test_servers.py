@@ -122,7 +122,7 @@ def test_the_bus_gives_back_the_memory_of_what_was_acknowledged(servers: Servers
     before = memory_mb()
     for _ in range(100):
         last = stream.publish(bus, "events:heavy", ["x" * 500] * 1000)[-1]
-    assert memory_mb() > before + 50
+    assert memory_mb() > before + 40
 
     stream.trim(bus, "events:heavy", last)
 

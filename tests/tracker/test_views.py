@@ -87,16 +87,16 @@ def test_the_list_filters_by_status_assignee_and_words(cast: Cast, see: Any) -> 
 
 
 @pytest.mark.parametrize(
-    "word", ["会", "会議", "議室", "会議室", "A会", "室b", "회의", "ー", "ﾃｽ", "(会"]
+    "word", ["会", "会議", "議室", "会議室", "A会", "室b", "회의", "ー", "ﾃｽ", "(会", "々", "%会"]
 )
 def test_short_words_of_dense_scripts_are_found(cast: Cast, see: Any, word: str) -> None:
-    added(cast.ann, "議会 会 議 회 의 テ ス A 会 (")
-    added(cast.ann, "掃除する(会議室をa会議室B) 회의록 テストケース")
+    added(cast.ann, "議会 会 議 회 의 テ ス A 会 (人")
+    added(cast.ann, "掃除する(会議室をa会議室B) 회의록 テストケース人々 50%会")
 
     found = titles(see(cast.bob, "/tasks?" + urlencode({"q": word})))
 
     assert found == [title for title in titles(see(cast.bob, "/tasks")) if is_in(word, title)]
-    assert "掃除する(会議室をa会議室B) 회의록 テストケース" in found
+    assert "掃除する(会議室をa会議室B) 회의록 テストケース人々 50%会" in found
 
 
 def is_in(word: str, title: str) -> bool:
