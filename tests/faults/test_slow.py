@@ -86,6 +86,7 @@ def test_a_frozen_service_delays_nobody_elses_pages(
     assert {status for reader in readers for _, status, _ in reader.answers} == {200}
     asked = [each for payer in payers for each in payer.between(stood, thawed)]
     assert max(took for _, took in asked) < ANSWER_S + MARGIN_S
+    assert {status for status, _ in asked} <= {200, 503, 504}
     # Who asked shortly before it woke may have been answered by it then.
     answers = [answer for payer in payers for answer in payer.answers]
     assert {
