@@ -46,7 +46,7 @@ class Service:
     app: str = ""
     store: Store | None = None
     handlers: str = ""
-    beside: str = ""  # made with the settings, its run(stop) has a thread beside the consumer
+    beside: tuple[str, ...] = ()  # made with the settings, run(stop) has a thread beside the consumer
     listens: tuple[str, ...] = ()
     has_relay: bool = False
     has_jobs: bool = False
@@ -132,9 +132,10 @@ class Service:
     def run_consumer(self) -> None:
         settings = self.begin("consume")
         stop = Stop().on_signals()
-        if self.beside:
-            work = load(self.beside)(settings)
-            threading.Thread(target=run_to_the_end, args=(work, stop), name=self.beside).start()
+        for number, reference in enumerate(self.beside, 1):
+            work = load(reference)(settings)
+            name = f"{reference} {number}"
+            threading.Thread(target=run_to_the_end, args=(work, stop), name=name).start()
         with deadline(CONSUMER_S):
             run_to_the_end(self.consumer(settings), stop)
 

@@ -21,6 +21,9 @@ LETTER_AGE = Gauge(
     " WHERE state IN ('queued', 'sending')",
 )
 
+# While the mail server has one letter, another is written and a third committed.
+SENDERS = 3
+
 # Longer than any event may come again: the letter's row is what keeps it from being sent twice.
 KEPT = Kept(
     "letter",
@@ -38,7 +41,7 @@ service = Service(
     store=store,
     handlers="mailer.handlers:HANDLERS",
     listens=("gateway", "accounting"),
-    beside="mailer.sender:Sender",
+    beside=("mailer.sender:Sender",) * SENDERS,
     has_relay=True,
     kept=(KEPT,),
     traced=TRACED,

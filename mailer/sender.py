@@ -1,12 +1,9 @@
-"""Sends what is due, in a thread beside the consumer, so that neither waits for the other."""
+"""Sends what is due, in threads beside the consumer, so that none waits for another."""
 
-import contextvars
 import logging
 import random
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Literal
 
 from common import clock
@@ -38,9 +35,6 @@ class Sender:
         self.settings = settings
         self.post = Post(self.app.extensions["mail"])
         self.misses = 0
-        # The commit about one letter and the sending of the next go on at the same time.
-        self.clerk = ThreadPoolExecutor(max_workers=1)
-        self.noted: Future[None] | None = None
 
     def run(self, stop: Stop) -> None:
         """Sends until told to stop; what is away is waited for."""
@@ -60,7 +54,6 @@ class Sender:
 
     def close(self) -> None:
         self.post.close()
-        self.clerk.shutdown()
         primary.close_quietly()
 
     def send_due(self, stop: Stop | None = None) -> int:
@@ -77,7 +70,6 @@ class Sender:
                     break
                 self.open(batch)
                 self.send(batch.popleft(), batch)
-        self.wait()
         return count
 
     def open(self, batch: deque[Letter]) -> None:
@@ -96,8 +88,8 @@ class Sender:
         return min(wait, timedelta(seconds=PAUSE_MAX_S))
 
     def send(self, letter: Letter, rest: deque[Letter]) -> None:
-        """The letter is sent, failed, or queued for later, and that is being committed; that of
-        the one before is, so a crash sends no more than two again.
+        """The letter is sent, failed, or queued for later, and that is committed: a crash sends no
+        more than this one again.
         """
         logs.trace.set(letter.trace)
         if domain.has_expired(letter.about, clock.now()):
@@ -117,18 +109,8 @@ class Sender:
             self.note(letter, "sent")
 
     def note(self, letter: Letter, state: Literal["sent", "failed"], error: str = "") -> None:
-        before = self.noted
-        what = partial(letters.settle, letter, state, now=clock.now(), error=error or None)
-        self.noted = self.clerk.submit(contextvars.copy_context().run, what)
+        letters.settle(letter, state, now=clock.now(), error=error or None)
         log.info("letter %s", state, extra={"letter": letter.id, "cause": letter.cause_id})
-        if before:
-            before.result()
-
-    def wait(self) -> None:
-        """Everything noted is committed, or the reason why not is raised."""
-        noted, self.noted = self.noted, None
-        if noted:
-            noted.result()
 
     def spare(self, host: str, rest: deque[Letter], until: datetime) -> None:
         """One silent mail host must cost ten seconds, not ten for each of its letters."""
