@@ -46,7 +46,7 @@ class Service:
     app: str = ""
     store: Store | None = None
     handlers: str = ""
-    beside: tuple[str, ...] = ()  # made with the settings, run(stop) has a thread beside the consumer
+    beside: tuple[str, ...] = ()  # made with the settings, run(stop) of each has a thread
     listens: tuple[str, ...] = ()
     has_relay: bool = False
     has_jobs: bool = False
