@@ -33,8 +33,8 @@ TASK = """
 """
 EACH = TASK.format(standing="standing")
 FOUND = " AND search_text LIKE %s"
-# What an index is of that has only the titles with such characters; said once, for the planner takes
-# each time for another reason why there are few.  COLLATE keeps it from being looked for among
+# What an index is of that has only the titles with such characters; said once, for the planner
+# takes each time for another reason why there are few.  COLLATE keeps it from being looked for among
 # trigrams: to find those of twenty thousand characters took most of the time of planning.
 HAS_DENSE = f""" AND search_text COLLATE "C" ~ '[{domain.DENSE}]'"""
 # Trigrams find no word of two letters; of Han, kana and hangul, they find each as a word by itself.
