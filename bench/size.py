@@ -11,8 +11,8 @@ ROUNDS = 120
 
 
 def small(world: World) -> Latencies:
-    """The pages with 10,000 open tasks and 260,000 transfers.  Each list fills its page, that of the
-    reassignments too, or a larger company would have more rows on it.
+    """The pages with 10,000 open tasks and 260,000 transfers.  Each list fills its page, that of
+    the reassignments too, or a larger company would have more rows on it.
     """
     generate.people(world, SMALL_WORKERS)
     days.waiting(world, SMALL_LETTERS)

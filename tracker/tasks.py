@@ -33,10 +33,9 @@ TASK = """
 """
 EACH = TASK.format(standing="standing")
 FOUND = " AND search_text LIKE %s"
-# What an index is of that has only the titles with such characters; said once, for the planner
-# takes each time for another reason why there are few.  COLLATE keeps it from being looked for among
-# trigrams: to find those of twenty thousand characters took most of the time of planning.
-HAS_DENSE = f""" AND search_text COLLATE "C" ~ '[{domain.DENSE}]'"""
+# What an index is of that has only the titles with such characters.  So written it is asked last,
+# no planner takes it for a reason why there are few, or looks for it among trigrams.
+HAS_DENSE = f" AND regexp_instr(search_text, '[{domain.DENSE}]') <> 0"
 # Trigrams find no word of two letters; of Han, kana and hangul, they find each as a word by itself.
 # The first line is quick, and says nothing to the planner, who would think the word rarer for it.
 FOUND_SPACED = f"""
