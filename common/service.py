@@ -132,12 +132,11 @@ class Service:
     def run_consumer(self) -> None:
         settings = self.begin("consume")
         stop = Stop().on_signals()
-        for number, reference in enumerate(self.beside, 1):
-            work = load(reference)(settings)
-            name = f"{reference} {number}"
-            threading.Thread(target=run_to_the_end, args=(work, stop), name=name).start()
+        consumer = self.consumer(settings)
+        for work in [load(reference)(settings) for reference in self.beside]:
+            threading.Thread(target=run_to_the_end, args=(work, stop)).start()
         with deadline(CONSUMER_S):
-            run_to_the_end(self.consumer(settings), stop)
+            run_to_the_end(consumer, stop)
 
     def run_worker(self) -> None:
         settings = self.begin("work")
@@ -150,7 +149,7 @@ def retention(settings: config.Config) -> timedelta:
 
 
 def run_to_the_end(work: Any, stop: Stop) -> None:
-    # Half a process is none: if one thread fails the other ends too, and both are started again.
+    # Half a process is none: if one thread fails the others end too, and all are started again.
     try:
         work.run(stop)
     finally:

@@ -22,7 +22,7 @@ LEASE = timedelta(seconds=60)
 
 
 class Letter(msgspec.Struct, frozen=True):
-    """A letter this process alone may send until `leased_until`."""
+    """A letter this sender alone may send until `leased_until`."""
 
     id: UUID
     kind: Literal["payout", "link"]
@@ -83,7 +83,7 @@ RESEND = """
 
 
 def lease(now: datetime, limit: int = BATCH) -> list[Letter]:
-    """Letters that are due, or were in the hands of a process that died; no other has them."""
+    """Letters that are due, or were in the hands of a sender that died; no other has them."""
     rows = primary.rows(LEASE_DUE, now + LEASE, now, limit)
     return [Letter(**row | {"about": about(row)}) for row in rows]
 
@@ -125,14 +125,16 @@ def put_back(
         primary.run(PUT_BACK, int(tried), error, until, ids, letters[0].leased_until)
 
 
-def try_later(letters: Sequence[Letter], *, now: datetime, until: datetime, error: str) -> None:
+def try_later(
+    letters: Sequence[Letter], *, now: datetime, until: datetime, error: str, tried: bool = True
+) -> None:
     """After an attempt that failed for now the letters are queued again; those tried for two days
     have failed.
     """
     for letter in letters:
         if domain.is_over(letter.queued_at, now):
             settle(letter, "failed", now=now, error=error)
-    put_back(letters, until=until, error=error)
+    put_back(letters, until=until, error=error, tried=tried)
 
 
 def postpone_host(host: str, until: datetime) -> None:

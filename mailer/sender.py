@@ -64,11 +64,11 @@ class Sender:
         count = len(batch)
         with self.app.app_context():
             while batch:
+                self.open(batch)
                 now = clock.now()
                 if (stop and stop.is_set()) or batch[0].leased_until - now < LAST_START:
                     letters.put_back(batch, until=now, tried=False)
                     break
-                self.open(batch)
                 self.send(batch.popleft(), batch)
         return count
 
@@ -79,7 +79,8 @@ class Sender:
         except Unreachable as error:
             self.misses += 1
             now = clock.now()
-            letters.try_later(batch, now=now, until=now + self.pause(), error=str(error))
+            until = now + self.pause()
+            letters.try_later(batch, now=now, until=until, error=str(error), tried=False)
             raise
 
     def pause(self) -> timedelta:
@@ -108,12 +109,14 @@ class Sender:
         else:
             self.note(letter, "sent")
 
-    def note(self, letter: Letter, state: Literal["sent", "failed"], error: str = "") -> None:
-        letters.settle(letter, state, now=clock.now(), error=error or None)
+    def note(
+        self, letter: Letter, state: Literal["sent", "failed"], error: str | None = None
+    ) -> None:
+        letters.settle(letter, state, now=clock.now(), error=error)
         log.info("letter %s", state, extra={"letter": letter.id, "cause": letter.cause_id})
 
     def spare(self, host: str, rest: deque[Letter], until: datetime) -> None:
-        """One silent mail host must cost ten seconds, not ten for each of its letters."""
+        """One silent mail host must cost a sender ten seconds, not ten for each of its letters."""
         same = [letter for letter in rest if letter.host == host]
         letters.put_back(same, until=until, tried=False)
         letters.postpone_host(host, until)

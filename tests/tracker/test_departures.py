@@ -73,7 +73,7 @@ def test_tasks_dealt_to_somebody_unheard_of_leaving_are_found_by_the_tick(
 def test_a_departure_with_nobody_left_waits_for_somebody(
     cast: Cast, change: Callable[..., None]
 ) -> None:
-    many(10, cast.ann)
+    many(100, cast.ann)
     for who in cast.dealt_to:
         change(who, is_active=False)
     jobs.tick()

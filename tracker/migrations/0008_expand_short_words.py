@@ -9,7 +9,7 @@ SPACED = f"regexp_replace(search_text, '([{DENSE}])', ' \\1 ', 'g')"
 # Only titles that have such characters are in it.
 INDEX = f"""
 CREATE INDEX task_short_words ON task USING gin ({SPACED} gin_trgm_ops)
-    WHERE regexp_instr(search_text, '[{DENSE}]') <> 0
+    WHERE search_text ~ '[{DENSE}]'
 """
 # How often a word occurs decides whether the index or the newest tasks are looked through, and the
 # planner takes that from no partial index.

@@ -1,0 +1,18 @@
+"""Whether a title has Han, kana or hangul characters is asked behind all else."""
+
+# As tracker/domain.py and tracker/tasks.py have it.
+DENSE = (
+    r"\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\ufa0e-\ufa29"
+    r"\U00020000-\U0003ffff"
+)
+SPACED = f"regexp_replace(search_text, '([{DENSE}])', ' \\1 ', 'g')"
+# `~` would be looked for among the trigrams of the other index, too, and asked of each title first.
+INDEX = f"""
+DROP INDEX task_short_words;
+CREATE INDEX task_short_words ON task USING gin ({SPACED} gin_trgm_ops)
+    WHERE regexp_instr(search_text, '[{DENSE}]') <> 0
+"""
+
+
+def up(migrator, db):
+    db.execute_sql(INDEX)
