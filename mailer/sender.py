@@ -64,9 +64,11 @@ class Sender:
         count = len(batch)
         with self.app.app_context():
             while batch:
-                self.open(batch)
+                is_over = stop is not None and stop.is_set()
+                if not is_over:
+                    self.open(batch)
                 now = clock.now()
-                if (stop and stop.is_set()) or batch[0].leased_until - now < LAST_START:
+                if is_over or batch[0].leased_until - now < LAST_START:
                     letters.put_back(batch, until=now, tried=False)
                     break
                 self.send(batch.popleft(), batch)

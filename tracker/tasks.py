@@ -33,15 +33,14 @@ TASK = """
 """
 EACH = TASK.format(standing="standing")
 FOUND = " AND search_text LIKE %s"
-# What an index is of that has only the titles with such characters.  So written it is asked last,
-# no planner takes it for a reason why there are few, or looks for it among trigrams.
-HAS_DENSE = f" AND regexp_instr(search_text, '[{domain.DENSE}]') <> 0"
 # Trigrams find no word of two letters; of Han, kana and hangul, they find each as a word by itself.
 # The first line is quick, and says nothing to the planner, who would think the word rarer for it.
 FOUND_SPACED = f"""
     AND strpos(search_text, %s) <> 0
     AND regexp_replace(search_text, '([{domain.DENSE}])', ' \\1 ', 'g') LIKE %s
 """
+# An index has only the titles with such characters.  So spelt it is asked last, of no other index.
+HAS_DENSE = f" AND regexp_instr(search_text, '[{domain.DENSE}]') <> 0"
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,7 @@
 """Words of one or two Han, kana or hangul characters are found through an index."""
 
-# As tracker/domain.py and tracker/tasks.py have it.
-DENSE = (
-    r"\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\ufa0e-\ufa29"
-    r"\U00020000-\U0003ffff"
-)
+# As in tracker/tasks.py.
+DENSE = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff"
 SPACED = f"regexp_replace(search_text, '([{DENSE}])', ' \\1 ', 'g')"
 # Only titles that have such characters are in it.
 INDEX = f"""
@@ -17,5 +14,5 @@ STATISTICS = f"CREATE STATISTICS task_short_words_frequency ON ({SPACED}) FROM t
 
 
 def up(migrator, db):
-    for statement in (INDEX, STATISTICS, "ANALYZE task"):
+    for statement in (INDEX, STATISTICS):
         db.execute_sql(statement)

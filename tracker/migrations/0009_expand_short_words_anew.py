@@ -1,4 +1,4 @@
-"""Whether a title has Han, kana or hangul characters is asked behind all else."""
+"""More characters count as words, and whether a title has any is asked behind all else."""
 
 # As tracker/domain.py and tracker/tasks.py have it.
 DENSE = (
@@ -7,12 +7,15 @@ DENSE = (
 )
 SPACED = f"regexp_replace(search_text, '([{DENSE}])', ' \\1 ', 'g')"
 # `~` would be looked for among the trigrams of the other index, too, and asked of each title first.
-INDEX = f"""
+ANEW = f"""
 DROP INDEX task_short_words;
+DROP STATISTICS task_short_words_frequency;
 CREATE INDEX task_short_words ON task USING gin ({SPACED} gin_trgm_ops)
-    WHERE regexp_instr(search_text, '[{DENSE}]') <> 0
+    WHERE regexp_instr(search_text, '[{DENSE}]') <> 0;
+CREATE STATISTICS task_short_words_frequency ON ({SPACED}) FROM task;
+ANALYZE task;
 """
 
 
 def up(migrator, db):
-    db.execute_sql(INDEX)
+    db.execute_sql(ANEW)
