@@ -60,7 +60,7 @@ def test_who_is_paid_is_told_what_it_is_made_of() -> None:
     bob, first, second = new_id(), new_id(), new_id()
     tell(added(bob, first))
     close_and_pay()
-    tell(added(bob, second), completed(bob, second), completed(bob))
+    tell(added(bob, second), completed(bob, second), completed(bob), completed(bob))
 
     close_and_pay(MONDAY + DAY)
 
@@ -169,7 +169,7 @@ def test_days_are_paid_in_order() -> None:
     (bob,) = workers_with_rewards(1)
     first = balances()[bob]
     actions.close_day(MONDAY, by=None, now=NOON)
-    tell(added(bob), completed(bob))
+    tell(added(bob), completed(bob), completed(bob))
     actions.close_day(MONDAY + DAY, by=None, now=NOON + DAY)
 
     payouts.pay_all(now=NOON + DAY)

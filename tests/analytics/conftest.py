@@ -61,8 +61,12 @@ class Books:
     def task(self, title: str, *, fee: int = 1000, reward: int = 3000) -> UUID:
         """A task the tracker knows, priced."""
         task_id = tracker.value(TASK, bytes(32), title, title)
-        accounting.run(PRICE, bytes(32), task_id, fee, reward)
+        self.price(task_id, fee=fee, reward=reward)
         return task_id
+
+    def price(self, task_id: UUID, *, fee: int = 1000, reward: int = 3000) -> None:
+        """Accounting draws no price for the task any more: one may leave nothing to be paid out."""
+        accounting.run(PRICE, bytes(32), task_id, fee, reward)
 
     def tell(self, *events: Event) -> None:
         self.now += timedelta(seconds=1)

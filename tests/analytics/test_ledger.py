@@ -19,6 +19,8 @@ def history(cast, users, books, pump, replayed):
             actions.add_task(draft, by=cast.ann.id, now=books.now, seed=chance.new_seed())
             for draft in (Draft("Sweep", "SHOP-1"), Draft("Dust", "SHOP-12"))
         )
+        books.price(first)
+        books.price(second)
         holder = actions.primary.value("SELECT assignee_id FROM deal WHERE task_id = %s", first)
         actions.complete_task(first, by=holder, now=books.now)
         actions.withdraw_task(second, by=cast.ann.id, now=books.now)
