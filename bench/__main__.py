@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 
 from bench import bus, chart, days, gateway, reassign, size, start, tasks
 from bench.figures import FOLDER, Figure, machine, row, save, table
-from bench.load import Latencies
 from bench.stack import running
 from bench.world import World
 from common.db import deadline
@@ -49,14 +48,13 @@ def run(bench: Bench, is_full: bool) -> None:
         world = World(stack, is_full)
         bench.about["notes"] = world.notes
         bench.measure("people", lambda: arrived(world))
-        small: list[Latencies] = []
         bench.measure("import", lambda: start.importing(world))
         bench.measure("gateway", lambda: gateway.measure(world))
         bench.measure("tasks", lambda: tasks.measure(world))
-        bench.measure("small pages", lambda: small.append(size.small(world)) or [])  # type: ignore[func-returns-value]
+        bench.measure("small company", lambda: size.small(world))
         bench.measure("reassign", lambda: reassign.measure(world))
         bench.measure("days", lambda: days.measure(world))
-        bench.measure("large pages", lambda: size.large(world, small[0]))
+        bench.measure("large pages", lambda: size.large(world))
         bench.measure("memory", lambda: weighed(world))
         bench.measure("verify", lambda: verify(world))
         bench.measure("chart", lambda: drawn(world))

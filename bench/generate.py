@@ -15,6 +15,7 @@ from uuid import UUID
 from bench.world import World, copy
 from common import chance
 from common.db import Server, deadline
+from tracker.domain import APART, DENSE
 from tracker.models import WORKERS, dealing
 
 FEEDBACK_S = 3  # until the primary knows what the standby still reads
@@ -41,10 +42,11 @@ RUN = """
     RETURNING id
 """
 # Every title is its own fold but for case, which lower() takes away as domain.folded() does.
-TASKS = """
+TASKS = f"""
     INSERT INTO task (title, jira_id, description, search_text, added_by, created_at, run_id)
-    SELECT title, key, 'Made for a bench.', lower(coalesce(key, '') || E'\\n' || title),
-           %(by)s, now(), %(run_id)s
+    SELECT title, key, 'Made for a bench.', lower(concat_ws(E'\\n', coalesce(key, ''), title,
+               CASE WHEN title ~ '[{DENSE}]' THEN regexp_replace(title, '([{DENSE}])',
+                    E'{APART}\\\\1{APART}', 'g') END)), %(by)s, now(), %(run_id)s
     FROM (
         SELECT (ARRAY['Repair', 'Paint', 'Почистить', 'Проверить', '修理', '清掃', 'Ölwechsel',
                       'Review'])[1 + n %% 8] || ' '
@@ -119,7 +121,7 @@ def tasks(world: World, count: int) -> None:
     """There are `count` open tasks, dealt among those dealt to now, their fees charged."""
     tracker = world.db("tracker")
     there = tracker.value("SELECT count(*) FROM deal")
-    kept = ("task_search", "task_short_words") if count - there >= INDEX_LATER else ()
+    kept = ("task_search",) if count - there >= INDEX_LATER else ()
     with deadline(STATEMENT_S), without_indexes(tracker, "task", kept):
         while there < count:
             size = min(PART, count - there)

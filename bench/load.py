@@ -39,14 +39,14 @@ class Latencies:
 class Visitor:
     """Somebody signed in who keeps one connection a thread."""
 
-    def __init__(self, browser: Browser) -> None:
-        self.address = urlsplit(browser.url).netloc
-        jar = browser.cookies
-        self.headers = {
-            "Accept": "text/html",
-            "Cookie": "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar),
-        }
+    def __init__(self, address: str, cookies: str) -> None:
+        self.address = address
+        self.headers = {"Accept": "text/html", "Cookie": cookies}
         self.kept = threading.local()
+
+    def opens(self, path: str) -> Callable[[], bool]:
+        """To be called: whether the page was there."""
+        return lambda: self.get(path) == 200
 
     def get(self, path: str) -> int:
         """The status, when the whole page is here."""
@@ -89,13 +89,10 @@ def at_rate(
     return found
 
 
-def visits(visitor: Visitor, paths: Sequence[str]) -> list[tuple[str, Callable[[], bool]]]:
-    """The pages as works for `at_rate`."""
-
-    def visit(path: str) -> Callable[[], bool]:
-        return lambda: visitor.get(path) == 200
-
-    return [(path, visit(path)) for path in paths]
+def as_whom(browser: Browser) -> tuple[str, str]:
+    """Where this person is signed in, and the cookies that say so."""
+    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.cookies)
+    return urlsplit(browser.url).netloc, cookies
 
 
 @contextmanager

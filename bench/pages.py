@@ -1,9 +1,14 @@
 """Every page there is, asked for at a fixed rate."""
 
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from bench.figures import Figure
-from bench.load import Latencies, Visitor, at_rate, visits
+from bench.load import Latencies, Visitor, as_whom, at_rate
 from bench.world import World
 
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 RATE = 30.0
 WORST_MAX = 1.5
 
@@ -33,34 +38,56 @@ def paths(world: World) -> list[str]:
     return found
 
 
-def visit(world: World, rounds: int) -> Latencies:
-    """Each page `rounds` times, at a fixed rate, after a round that does not count."""
-    pages = paths(world)
-    visitor = Visitor(world.fay)
-    for path in pages:
-        visitor.get(path)
-    found = at_rate(RATE, visits(visitor, pages), lambda begun: begun == rounds * len(pages))
+class Doors(NamedTuple):
+    """Where a company's pages are, and as whom they are asked for."""
+
+    address: str
+    cookies: str
+    paths: list[str]
+
+
+def doors(world: World) -> Doors:
+    return Doors(*as_whom(world.fay), paths(world))
+
+
+def visit(companies: Sequence[Doors], rounds: int) -> list[Latencies]:
+    """What is a page of each of the companies is asked for by turns, `rounds` times, at a fixed
+    rate, after a round that does not count; by company, pages as `kind_of` names them.
+    """
+    visitors = [Visitor(company.address, company.cookies) for company in companies]
+    pages = [{kind_of(path): path for path in company.paths} for company in companies]
+    kinds = [kind for kind in pages[0] if all(kind in each for each in pages)]
+    works = [
+        (f"{number} {kind}", visitor.opens(pages[number][kind]))
+        for kind in kinds
+        for number, visitor in enumerate(visitors)
+    ]
+    for _, work in works:
+        work()
+    found = at_rate(RATE, works, lambda begun: begun == rounds * len(works))
     if found.failures:
         raise RuntimeError(f"pages that did not answer 200: {sorted(set(found.failures))}")
-    return found
+    return [
+        Latencies({kind: found.seconds[f"{number} {kind}"] for kind in kinds})
+        for number in range(len(companies))
+    ]
 
 
 def kind_of(path: str) -> str:
     """The page whatever the ids in its address."""
-    head = path.partition("cursor=")[0]
-    return "/".join("…" if len(part) > 30 else part for part in head.split("/"))
+    head, cursor, _ = path.partition("cursor=")
+    return ID.sub("…", head) + cursor
 
 
 def compare(world: World, small: Latencies, large: Latencies, size: str) -> list[Figure]:
     """The page that got slowest of all, and all of them together."""
-    before = {kind_of(path): small.p95_ms(path) for path in small.seconds}
-    after = {kind_of(path): large.p95_ms(path) for path in large.seconds}
+    before = {page: small.p95_ms(page) for page in small.seconds}
+    after = {page: large.p95_ms(page) for page in large.seconds}
     world.notes["pages"] = {
         page: {"small_p95_ms": round(before[page], 2), "large_p95_ms": round(after[page], 2)}
         for page in after
-        if page in before
     }
-    worst = max((page for page in after if page in before), key=lambda p: after[p] / before[p])
+    worst = max(after, key=lambda page: after[page] / before[page])
     ratio = after[worst] / before[worst]
     return [
         Figure(f"slowest-growing page, p95: {worst}", size, after[worst], "ms", before[worst],

@@ -9,7 +9,7 @@ import psutil
 
 from bench import generate
 from bench.figures import Figure, timed, wait_until
-from bench.load import Latencies, Visitor, at_rate, meanwhile, visits
+from bench.load import Latencies, Visitor, as_whom, at_rate, meanwhile
 from bench.world import World, family
 from common.db import Server, deadline
 
@@ -66,7 +66,8 @@ def raw_update(tracker: Server, size: int) -> float:
 
 def visited(world: World, size: int) -> list[Figure]:
     """The pages of those who have nothing to do with it, idle and during a run; and the job."""
-    pages = visits(Visitor(world.fay), SEEN)
+    fay = Visitor(*as_whom(world.fay))
+    pages = [(path, fay.opens(path)) for path in SEEN]
     seconds = 20 if world.is_full else 8
     world.settle()
     at_rate(RATE, pages, lambda begun: begun == 2 * len(pages))
