@@ -14,11 +14,12 @@ TITLE_MAX = 200
 DESCRIPTION_MAX = 10_000
 KEY_MAX = 50
 KEYED = re.compile(r"^\[([A-Z][A-Z0-9]*-[0-9]+)\] - (.+)$")
-# Han, kana and hangul, as regular expressions of Python and PostgreSQL write them: two make a word.
+# Han, kana and hangul, as regular expressions of Python and PostgreSQL write them: each is a word.
 DENSE = (
     r"\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\ufa0e-\ufa29"
     r"\U00020000-\U0003ffff"
 )
+APART = "\x1f"  # no title has a control character, and no word that is searched for
 KEY = re.compile(r"[A-Z][A-Z0-9]*-[0-9]+")
 NOBODY = say("There is nobody to deal this to: no worker or accountant is active.")
 
@@ -46,19 +47,25 @@ def folded(text: str) -> str:
     return plain.replace("i\u0307", "i").replace("ı", "i")
 
 
-def is_short(word: str) -> bool:
-    """Whether the folded word has no trigram, but Han, kana or hangul characters to look for."""
-    return len(word) < 3 and spaced(word) != word
-
-
-def spaced(text: str) -> str:
-    """The folded text, each of its Han, kana and hangul characters apart."""
-    return re.sub(f"([{DENSE}])", r" \1 ", text)
+def apart(text: str) -> str:
+    """The folded text, each of its Han, kana and hangul characters by itself."""
+    return re.sub(f"([{DENSE}])", rf"{APART}\1{APART}", text)
 
 
 def search_text(draft: Draft) -> str:
-    """What a search looks through: key and title, on two lines so that no word spans them."""
-    return folded(f"{draft.jira_id or ''}\n{draft.title}")
+    """What a search looks through: key and title, on two lines so that no word spans them; then,
+    if it looks otherwise, the title apart.
+    """
+    title = folded(draft.title)
+    lines = [folded(draft.jira_id or ""), title]
+    return "\n".join(lines if apart(title) == title else [*lines, apart(title)])
+
+
+def sought(word: str) -> str:
+    """How the folded word stands in a search text: of one or two characters there are trigrams only
+    if they are apart.
+    """
+    return apart(word) if len(word) < 3 else word
 
 
 def deal(task_id: UUID, worker_ids: Sequence[UUID], seed: bytes) -> UUID:

@@ -33,14 +33,6 @@ TASK = """
 """
 EACH = TASK.format(standing="standing")
 FOUND = " AND search_text LIKE %s"
-# Trigrams find no word of two letters; of Han, kana and hangul, they find each as a word by itself.
-# The first line is quick, and says nothing to the planner, who would think the word rarer for it.
-FOUND_SPACED = f"""
-    AND strpos(search_text, %s) <> 0
-    AND regexp_replace(search_text, '([{domain.DENSE}])', ' \\1 ', 'g') LIKE %s
-"""
-# An index has only the titles with such characters.  So spelt it is asked last, of no other index.
-HAS_DENSE = f" AND regexp_instr(search_text, '[{domain.DENSE}]') <> 0"
 
 
 @dataclass(frozen=True)
@@ -67,19 +59,8 @@ class Filter:
 
     def texts(self) -> tuple[str, list[Any]]:
         """What holds of their texts besides, and its parameters."""
-        where, params = "", list[Any]()
-        # What is quick to tell comes first.
-        words = sorted(map(domain.folded, self.words), key=domain.is_short)
-        for word in words:
-            if domain.is_short(word):
-                where += FOUND_SPACED
-                params += [word, f"%{escaped(domain.spaced(word))}%"]
-            else:
-                where += FOUND
-                params.append(f"%{escaped(word)}%")
-        if any(map(domain.is_short, words)):
-            where += HAS_DENSE
-        return where, params
+        words = [domain.sought(domain.folded(word)) for word in self.words]
+        return FOUND * len(words), [f"%{escaped(word)}%" for word in words]
 
 
 def escaped(word: str) -> str:

@@ -275,6 +275,12 @@ def test_a_rare_word_is_found_without_reading_all_titles(
     assert max(texts) < 300, texts
 
 
+def test_what_is_generated_is_written_as_the_rules_say(company: World) -> None:
+    for row in company.db("tracker").rows("SELECT title, jira_id, search_text FROM task"):
+        draft = domain.Draft(row["title"], row["jira_id"])
+        assert row["search_text"] == domain.search_text(draft)
+
+
 def test_a_frequent_word_is_found_among_the_newest_tasks(company: World, texts: list[int]) -> None:
     """One title in eight has it: through the index, all of those would be read."""
     tracker = company.db("tracker")

@@ -1,5 +1,6 @@
 """The rules, without a database but for the draw it must agree with."""
 
+import runpy
 from uuid import UUID, uuid4
 
 import pytest
@@ -9,9 +10,12 @@ from hypothesis import strategies as st
 
 from common.config import Config
 from common.errors import Conflict, Forbidden, Invalid
+from tests.conftest import Cast
+from tests.tracker.conftest import added
 from tracker import domain, forms
 from tracker.models import primary
 
+MIGRATION = "tracker/migrations/0009_expand_characters_apart.py"
 DRAW = """
     SELECT worker_ids[1 + draw('deal', %s, %s, cardinality(worker_ids))]
     FROM (SELECT %s::uuid[] AS worker_ids) AS roster
@@ -114,3 +118,16 @@ def test_only_the_assignee_completes_and_only_who_may_edits() -> None:
         domain.check_may_complete(me, by=other)
     with pytest.raises(Forbidden):
         domain.check_may_edit(me, by=other, role="accountant")
+
+
+def test_texts_from_before_become_what_the_rules_say(cast: Cast) -> None:
+    for title in ("議会 会 議 회 x", "Обновить", "掃除する(会議室をa会議室B) ﾃｽﾄ"):
+        added(cast.ann, title, jira_id="SHOP-1")
+    before = "split_part(search_text, E'\\n', 1) || E'\\n' || split_part(search_text, E'\\n', 2)"
+    primary.run(f"UPDATE task SET search_text = {before}")
+
+    primary.execute_sql(runpy.run_path(MIGRATION)["APART"])
+
+    for row in primary.rows("SELECT title, search_text FROM task"):
+        draft = domain.Draft(row["title"], "SHOP-1")
+        assert row["search_text"] == domain.search_text(draft)
