@@ -12,7 +12,9 @@ from flask import Blueprint, Response, current_app, g, request
 from common import chance, clock, people
 from common.db import Row, deadline
 from common.errors import Invalid, TooLarge
+from common.later import later
 from common.say import say
+from common.store import Reading
 from common.web import forms as web_forms
 from common.web import look_up, paging, reading, require, respond
 from tracker import actions, domain, forms, importing, tasks
@@ -37,19 +39,24 @@ def at(task_id: UUID) -> str:
 def index() -> Response:
     wanted, problems = asked_filter()
     found = reading(store)
-    key = tasks.ORDERS[wanted.order].key
-    rows = tasks.page(found.db, wanted, paging.asked(*key.values()), paging.SIZE + 1)
-    shown, following = paging.cut(rows, key=list(key))
-    facts = {"tasks": shown, "next": following, **found.age}
     if respond.wants_json():
-        return respond.json(facts)
-    extra: dict[str, Any] = {"wanted": wanted, "problems": problems}
-    extra["count"] = tasks.count(found.db, wanted, paging.COUNT_MAX + 1)
+        return respond.json(listed(found, wanted))
+    count = later(tasks.count, found.db, wanted, paging.COUNT_MAX + 1)
+    extra: dict[str, Any] = {"wanted": wanted, "problems": problems, "count": count}
     extra |= {"words": " ".join(wanted.words), "marked": marked}
     if wanted.assignee_id:
         known = people.names(found.db, [wanted.assignee_id])
         extra["assignee"] = people.reference(wanted.assignee_id, known)
-    return respond.page("tracker/index.html", facts, 422 if problems else 200, **extra)
+    status = 422 if problems else 200
+    return respond.page("tracker/index.html", listed(found, wanted), status, **extra)
+
+
+def listed(found: Reading, wanted: tasks.Filter) -> Row:
+    """A page of the list."""
+    key = tasks.ORDERS[wanted.order].key
+    rows = tasks.page(found.db, wanted, paging.asked(*key.values()), paging.SIZE + 1)
+    shown, following = paging.cut(rows, key=list(key))
+    return {"tasks": shown, "next": following, **found.age}
 
 
 @bp.get("/tasks.csv")

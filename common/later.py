@@ -1,0 +1,35 @@
+"""What is needed at the end of a page is asked for meanwhile, by another thread."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import cache
+from typing import TypeVar
+
+from common.db import release
+from common.deadline import allowed_s, deadline
+
+HANDS = 4
+T = TypeVar("T")
+
+
+@cache
+def hands() -> ThreadPoolExecutor:
+    """This process's threads; called by none that will be forked."""
+    return ThreadPoolExecutor(HANDS, "later")
+
+
+def later(work: Callable[..., T], *arguments: object) -> Callable[[], T]:
+    """`work` has begun, or waits for a thread; calling what is returned gives its result, or raises
+    what it raised.  It has the deadline of the caller, and a database connection of its own.
+    """
+    limit_s = allowed_s()
+
+    def do() -> T:
+        try:
+            with deadline(limit_s):
+                return work(*arguments)
+        finally:
+            release()
+
+    return hands().submit(copy_context().run, do).result
