@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from accounting import actions, payouts
+from accounting import actions, payouts, prices
 from accounting.handlers import HANDLERS
 from accounting.models import primary as accounting
 from common import clock
+from common.chance import draw
 from common.events import TaskCompleted, TasksDealt
 from common.events.base import Event
 from gateway.models import primary as gateway
@@ -52,6 +54,10 @@ def users(cast: Any) -> None:
         )
 
 
+def is_worth_it(seed: bytes, task_id: UUID) -> bool:
+    return 20 + draw("reward", seed, task_id, 21) > 10 + draw("fee", seed, task_id, 11)
+
+
 class Books:
     """What happens to tasks, priced as the test says, and days that pass."""
 
@@ -61,12 +67,16 @@ class Books:
     def task(self, title: str, *, fee: int = 1000, reward: int = 3000) -> UUID:
         """A task the tracker knows, priced."""
         task_id = tracker.value(TASK, bytes(32), title, title)
-        self.price(task_id, fee=fee, reward=reward)
+        accounting.run(PRICE, bytes(32), task_id, fee, reward)
         return task_id
 
-    def price(self, task_id: UUID, *, fee: int = 1000, reward: int = 3000) -> None:
-        """Accounting draws no price for the task any more: one may leave nothing to be paid out."""
-        accounting.run(PRICE, bytes(32), task_id, fee, reward)
+    def draw_prices(self, *task_ids: UUID) -> None:
+        """Each reward is drawn above the fee: one in 231 is not, and leaves nothing to pay out."""
+        for task_id in task_ids:
+            seeds = (number.to_bytes(32, "big") for number in count())
+            seed = next(seed for seed in seeds if is_worth_it(seed, task_id))
+            with accounting.atomic():
+                prices.price_tasks([task_id], seed=seed, now=self.now)
 
     def tell(self, *events: Event) -> None:
         self.now += timedelta(seconds=1)
