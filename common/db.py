@@ -156,7 +156,7 @@ class Server(PostgresqlDatabase):
         """Another thread may have this one's connection if nothing was begun on it."""
         if self.is_under_way():
             self.close_quietly()
-        elif connection := self.drop():
+        elif (connection := self.drop()) and not connection.closed:
             self.spare.append((time.monotonic(), connection))
         self.close_spare(SPARE_S)
 
