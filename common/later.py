@@ -1,5 +1,6 @@
 """What is needed at the end of a page is asked for meanwhile, by another thread."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -15,13 +16,17 @@ T = TypeVar("T")
 
 @cache
 def hands() -> ThreadPoolExecutor:
-    """This process's threads; called by none that will be forked."""
+    """This process's threads."""
     return ThreadPoolExecutor(HANDS, "later")
 
 
+os.register_at_fork(after_in_child=hands.cache_clear)
+
+
 def later(work: Callable[..., T], *arguments: object) -> Callable[[], T]:
-    """`work` has begun, or waits for a thread; calling what is returned gives its result, or raises
-    what it raised.  It has the deadline of the caller, and a database connection of its own.
+    """`work` has begun; calling what is returned gives its result, or raises what it raised.  It
+    has the deadline of the caller, and a database connection of its own.  With no thread free for
+    it the caller does it in the end.
     """
     limit_s = allowed_s()
 
@@ -32,4 +37,5 @@ def later(work: Callable[..., T], *arguments: object) -> Callable[[], T]:
         finally:
             release()
 
-    return hands().submit(copy_context().run, do).result
+    begun = hands().submit(copy_context().run, do)
+    return lambda: work(*arguments) if begun.cancel() else begun.result()

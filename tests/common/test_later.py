@@ -1,5 +1,6 @@
 """What is asked for meanwhile: its result, its failure, its deadline, its connection."""
 
+import multiprocessing
 import threading
 
 import pytest
@@ -7,7 +8,7 @@ from peewee import OperationalError
 
 from common.config import Config
 from common.deadline import deadline
-from common.later import later
+from common.later import HANDS, later
 from tracker.models import primary
 
 
@@ -18,6 +19,26 @@ def test_it_goes_on_while_the_caller_does() -> None:
     is_asked.set()
 
     assert result() == "there"
+
+
+def test_nobody_waits_for_a_thread_that_is_busy() -> None:
+    is_over = threading.Event()
+    others = [later(is_over.wait, 30) for _ in range(HANDS)]
+
+    assert later(lambda: "there")() == "there"
+
+    is_over.set()
+    assert all(other() for other in others)
+
+
+def test_a_child_has_threads_of_its_own() -> None:
+    later(lambda: None)()
+
+    child = multiprocessing.get_context("fork").Process(target=lambda: later(lambda: None)())
+    child.start()
+    child.join(10)
+
+    assert child.exitcode == 0
 
 
 def test_what_it_raises_is_raised_where_its_result_is_asked_for() -> None:
