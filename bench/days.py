@@ -41,7 +41,7 @@ PAID = "SELECT count(*) FROM report_balances WHERE balance_cents > 0"
 
 def measure(world: World) -> list[Figure]:
     """A day is closed in which every worker has something to be paid, then some get letters."""
-    positive, closed = paid(world, 100_000 if world.is_full else 10_000)
+    positive, closed = pay(world, 100_000 if world.is_full else 10_000)
     figure = Figure("close a day, paid and told", f"{positive:,} positive balances", closed, "s",
                     reach="≤ 15" if world.is_full else "–",
                     is_met=closed <= 15 if world.is_full else None)  # fmt: skip
@@ -52,7 +52,7 @@ def measure(world: World) -> list[Figure]:
     return [figure, *writing(world, 10_000 if world.is_full else 2_000)]
 
 
-def paid(world: World, count: int) -> tuple[int, float]:
+def pay(world: World, count: int) -> tuple[int, float]:
     """So many new workers completed a task each, and the day is closed; how many were paid, and how
     long that took in seconds.
     """

@@ -51,8 +51,8 @@ def doors(world: World) -> Doors:
 
 
 def visit(companies: Sequence[Doors], rounds: int) -> list[Latencies]:
-    """What is a page of each of the companies is asked for by turns, `rounds` times, at a fixed
-    rate, after a round that does not count; by company, pages as `kind_of` names them.
+    """Every page that all the companies have, asked of each by turns, `rounds` times at a fixed
+    rate, after a round that does not count; a company's pages are named as `kind_of` says.
     """
     visitors = [Visitor(company.address, company.cookies) for company in companies]
     pages = [{kind_of(path): path for path in company.paths} for company in companies]

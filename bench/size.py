@@ -2,7 +2,7 @@
 
 import multiprocessing
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 
 from bench import days, generate, pages, start
@@ -14,7 +14,6 @@ SMALL_TASKS, SMALL_WORKERS, SMALL_TIMES, SMALL_LETTERS, SMALL_PAID = 10_000, 1_0
 FILLING = 17
 # A p95 of 60 rests on three, and of thirty pages one has had bad luck: 1.7 times itself.
 ROUNDS = 120
-MAKING_S = 600
 
 
 def small(world: World) -> list[Figure]:
@@ -57,31 +56,32 @@ def large(world: World) -> list[Figure]:
 @contextmanager
 def beside() -> Iterator[pages.Doors]:
     """The pages of a small company on servers of its own, which are there until the block ends: the
-    two are compared minute by minute, for a shared machine is not the same a quarter of an hour
-    later.
+    two are compared page by page, for a shared machine is not the same a quarter of an hour later.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     company = context.Process(target=make, args=(theirs,))
     company.start()
+    theirs.close()  # or its end would not be seen here
     try:
-        if not ours.poll(MAKING_S):
-            raise RuntimeError("the small company was not made")
         yield ours.recv()
     finally:
-        ours.send("over")
+        ours.close()
         company.join()
 
 
 def make(end: Connection) -> None:
-    """A process of its own: in each, a service has one database."""
-    with running() as stack:
+    """A process of its own, for in each a service has one database: the small company is made and
+    said, and gone when the other end is closed.
+    """
+    with running() as stack, suppress(EOFError):
         stack.start()
         world = World(stack, is_full=False)
         start.importing(world)
         small(world)
-        days.paid(world, SMALL_PAID)
+        days.pay(world, SMALL_PAID)
         world.settle()
+        generate.rest(world)
         end.send(pages.doors(world))
         world.hang_up()
         end.recv()
