@@ -57,8 +57,8 @@ def search_text(draft: Draft) -> str:
     if it looks otherwise, the title apart.
     """
     title = folded(draft.title)
-    lines = [folded(draft.jira_id or ""), title]
-    return "\n".join(lines if apart(title) == title else [*lines, apart(title)])
+    lines, each = [folded(draft.jira_id or ""), title], apart(title)
+    return "\n".join(lines if each == title else [*lines, each])
 
 
 def sought(word: str) -> str:

@@ -10,15 +10,13 @@ DENSE = (
 APART = rf"""
 UPDATE task SET search_text = search_text || E'\n' || regexp_replace(
     split_part(search_text, E'\n', 2), '([{DENSE}])', E'\x1f\\1\x1f', 'g')
-WHERE search_text ~ '[{DENSE}]'
+WHERE search_text ~ '[{DENSE}]' AND strpos(search_text, E'\x1f') = 0
 """
-NO_INDEX = """
-DROP STATISTICS task_short_words_frequency;
-DROP INDEX task_short_words;
-"""
+MEANING = (
+    "COMMENT ON COLUMN task.search_text IS 'key and title as domain.search_text() writes them'"
+)
 
 
 def up(migrator, db):
-    # Nobody can read tasks from the last statement on.
-    for statement in (APART, "ANALYZE task", NO_INDEX):
+    for statement in (APART, "ANALYZE task", MEANING):
         db.execute_sql(statement)
