@@ -57,18 +57,21 @@ POST = """
     )
     SELECT worker_id, count(*), sum(amount_cents)::bigint FROM posted GROUP BY worker_id
 """
+# Each price by itself: asked to join ten thousand, the planner reads all there are, by the million.
 POST_FEES = POST.format(
     rows=f"""
-        SELECT 'deal_fee', worker_id, '{INCOME}'::uuid, worker_id, fee_cents, %s, occurred_at,
+        SELECT 'deal_fee', worker_id, '{INCOME}'::uuid, worker_id,
+               (SELECT fee_cents FROM price WHERE price.task_id = deal.task_id), %s, occurred_at,
                %s, task_id, run_id, NULL::uuid
-        FROM {DEALS} JOIN price USING (task_id)
+        FROM {DEALS}
         ON CONFLICT (run_id, task_id) WHERE kind = 'deal_fee'"""
 )
 POST_REWARDS = POST.format(
     rows=f"""
-        SELECT 'completion_reward', '{EXPENSE}'::uuid, worker_id, worker_id, reward_cents, %s,
+        SELECT 'completion_reward', '{EXPENSE}'::uuid, worker_id, worker_id,
+               (SELECT reward_cents FROM price WHERE price.task_id = completion.task_id), %s,
                occurred_at, %s, task_id, NULL::uuid, NULL::uuid
-        FROM {COMPLETIONS} JOIN price USING (task_id)
+        FROM {COMPLETIONS}
         ON CONFLICT (task_id) WHERE kind = 'completion_reward'"""
 )
 POST_REVERSALS = POST.format(
