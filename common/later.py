@@ -31,11 +31,14 @@ def later(work: Callable[..., T], *arguments: object) -> Callable[[], T]:
     limit_s = allowed_s()
 
     def do() -> T:
+        with deadline(limit_s):
+            return work(*arguments)
+
+    def do_elsewhere() -> T:
         try:
-            with deadline(limit_s):
-                return work(*arguments)
+            return do()
         finally:
             release()
 
-    begun = hands().submit(copy_context().run, do)
-    return lambda: work(*arguments) if begun.cancel() else begun.result()
+    begun = hands().submit(copy_context().run, do_elsewhere)
+    return lambda: do() if begun.cancel() else begun.result()
