@@ -54,7 +54,6 @@ def run(bench: Bench, is_full: bool) -> None:
         bench.measure("small company", lambda: size.small(world))
         bench.measure("reassign", lambda: reassign.measure(world))
         bench.measure("days", lambda: days.measure(world))
-        bench.measure("many people", lambda: reassign.among_all(world))
         bench.measure("large pages", lambda: size.large(world))
         bench.measure("memory", lambda: weighed(world))
         bench.measure("verify", lambda: verify(world))

@@ -39,14 +39,6 @@ def measure(world: World) -> list[Figure]:
     return figures + visited(world, sizes[-1])
 
 
-def among_all(world: World) -> list[Figure]:
-    """All open tasks once more, among everybody there is at the end."""
-    size, points = max(world.notes["reassign_s"].items())
-    took = timed(lambda: reassign(world))
-    return [Figure(WORK, f"{size:,} tasks, {people(world):,} people", took, "s",
-                   points["raw UPDATE"], "raw UPDATE")]  # fmt: skip
-
-
 def people(world: World) -> int:
     """How many are dealt to."""
     return world.db("tracker").value(f"SELECT count(*) FROM person WHERE {DEALT_TO}")
